@@ -1,0 +1,1 @@
+"""VinoGPT: de los embeddings a un GPT que escribe reseñas de vino."""

@@ -1,0 +1,69 @@
+"""El estilo único de las figuras: tarjeta clara, legible también sobre una página oscura.
+
+A 375 px una figura de 6 pulgadas se ve a poco más de la mitad: por eso la letra es grande.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from cycler import cycler
+
+WINE, GOLD, LEAF, SLATE, PLUM, CLAY = COLOURS = (
+    "#8c1c3f",
+    "#b07d10",
+    "#3f7a4d",
+    "#33658a",
+    "#6d4a8d",
+    "#c4572d",
+)
+
+STYLE = {
+    "figure.figsize": (6, 3.6),
+    "figure.dpi": 110,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "savefig.bbox": "tight",
+    "font.size": 12,
+    "axes.prop_cycle": cycler(color=COLOURS),
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#777777",
+    "axes.titlesize": 13,
+    "axes.titlelocation": "left",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e6e6e6",
+    "legend.frameon": False,
+    "lines.linewidth": 2,
+    "lines.markersize": 6,
+    "svg.hashsalt": "vinogpt",
+}
+
+
+def use_style():
+    """Aplica el estilo del curso a todas las figuras que se dibujen después."""
+    plt.rcParams.update(STYLE)
+
+
+def heatmap(ax, matrix, rows, columns, title, digits=1):
+    """Dibuja una matriz pequeña con sus números y el nombre de cada fila y columna."""
+    ax.imshow(matrix, cmap="PuRd", vmin=0, vmax=1.4 * matrix.max(), aspect="auto")
+    ax.set_xticks(range(len(columns)), columns, rotation=45, ha="right")
+    ax.set_yticks(range(len(rows)), rows)
+    ax.set_title(title)
+    ax.grid(False)
+    for (i, j), value in np.ndenumerate(matrix):
+        ax.text(j, i, f"{value:.{digits}f}", ha="center", va="center", fontsize=10)
+
+
+def word_map(ax, points, words, labels, named):
+    """Sitúa cada palabra en su punto del plano, con un color y una marca por clase.
+
+    points: (N, 2); words y labels: N textos. Solo las `named` primeras llevan escrito su nombre.
+    La marca acompaña al color para quien no lo distinga.
+    """
+    labels = np.asarray(labels)
+    for label, marker, colour in zip(np.unique(labels), "os^DvP", COLOURS, strict=False):
+        ax.scatter(*points[labels == label].T, s=30, marker=marker, color=colour, label=label)
+    for point, word in zip(points[:named], words, strict=False):
+        ax.annotate(word, point, xytext=(4, 3), textcoords="offset points", fontsize=9)
+    ax.legend(fontsize=10, loc="upper left", bbox_to_anchor=(1, 1))
