@@ -55,15 +55,18 @@ def heatmap(ax, matrix, rows, columns, title, digits=1):
         ax.text(j, i, f"{value:.{digits}f}", ha="center", va="center", fontsize=10)
 
 
-def word_map(ax, points, words, labels, named):
+def word_map(ax, points, words, labels):
     """Sitúa cada palabra en su punto del plano, con un color y una marca por clase.
 
-    points: (N, 2); words y labels: N textos. Solo las `named` primeras llevan escrito su nombre.
-    La marca acompaña al color para quien no lo distinga.
+    points: (N, 2); words y labels: N textos. La marca acompaña al color para quien no lo distinga.
+    Un nombre que taparía a otro anterior no se escribe.
     """
-    labels = np.asarray(labels)
+    labels, written = np.asarray(labels), []
     for label, marker, colour in zip(np.unique(labels), "os^DvP", COLOURS, strict=False):
         ax.scatter(*points[labels == label].T, s=30, marker=marker, color=colour, label=label)
-    for point, word in zip(points[:named], words, strict=False):
-        ax.annotate(word, point, xytext=(4, 3), textcoords="offset points", fontsize=9)
+    places = (points - points.min(axis=0)) / np.ptp(points, axis=0)  # (N, 2), de 0 a 1
+    for point, place, word in zip(points, places, words, strict=True):
+        if all(np.abs(place - other) @ [1, 3] > 0.14 for other in written):
+            ax.annotate(word, point, xytext=(4, 3), textcoords="offset points", fontsize=9)
+            written.append(place)
     ax.legend(fontsize=10, loc="upper left", bbox_to_anchor=(1, 1))
