@@ -1,0 +1,12 @@
+# Cada verbo prepara lo que necesita: scripts/course.py lo hace todo, también en Windows.
+#   make book        make test        make test ARGS="-k grammar"        make book PYTHON=python3.12
+PYTHON ?= python3
+VERBS = book serve test exercises execute bench
+
+.PHONY: help $(VERBS)
+
+help:
+	@$(PYTHON) scripts/course.py --help
+
+$(VERBS):
+	@$(PYTHON) scripts/course.py $@ $(if $(ARGS),-- $(ARGS))
