@@ -1,0 +1,91 @@
+"""Velocidad de la gramática en un núcleo y sus límites exactos.
+
+Ejecuta ``python benchmarks/grammar_speed.py`` (unos cinco minutos). Escribe en
+``benchmarks/results`` los tokens por segundo (``grammar_speed.json``) y H*, longitud media y
+H_0 a H_8 de la gramática inglesa (``grammar_limits.json``). ``--speed`` mide solo la velocidad.
+"""
+
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+from pathlib import Path
+
+from vinogpt.grammar import load
+
+RESULTS = Path(__file__).parent / "results"
+REVIEWS, REPEATS, GOAL = 4_000, 7, 100_000
+
+
+def speed(name: str) -> dict:
+    """Tokens por segundo al muestrear y al puntuar reseñas nuevas con la caché ya caliente."""
+    grammar = load(name)
+    grammar.sample(5 * REVIEWS, seed=0)
+    sampling, scoring = [], []
+    for repeat in range(1, REPEATS + 1):
+        start = time.perf_counter()
+        reviews = grammar.sample(REVIEWS, seed=repeat)
+        middle = time.perf_counter()
+        for tokens in reviews:
+            grammar.log_probs(tokens)
+        end = time.perf_counter()
+        tokens = sum(len(review) + 1 for review in reviews)
+        sampling.append(tokens / (middle - start))
+        scoring.append(tokens / (end - middle))
+    return {"sampling": summary(sampling), "scoring": summary(scoring)}
+
+
+def summary(rates: list[float]) -> dict:
+    """Mediana y extremos de las repeticiones."""
+    return {
+        "median": round(statistics.median(rates)),
+        "min": round(min(rates)),
+        "max": round(max(rates)),
+    }
+
+
+def limits(name: str) -> dict:
+    """H* por los dos métodos, su reparto por nodo, la longitud media y las H_k."""
+    grammar = load(name)
+    surprisal = grammar.entropy_rate(20_000, seed=1)
+    posterior = grammar.entropy_rate(20_000, seed=2, method="posterior")
+    windows = {k: grammar.window_limit(k, n=400, seed=3) for k in range(9)}
+    return {
+        "grammar": name,
+        "words": len(grammar.vocabulary),
+        "longest": grammar.rules.longest,
+        "tokens_per_review_with_end": round(posterior.tokens_per_review, 4),
+        "entropy_rate_surprisal": [round(value, 5) for value in surprisal[:3]],
+        "entropy_rate_posterior": [round(value, 5) for value in posterior[:3]],
+        "by_node": {node: round(nats, 5) for node, nats in surprisal.by_node.items()},
+        "window_limits": {k: [round(value, 4) for value in limit] for k, limit in windows.items()},
+    }
+
+
+def machine() -> dict:
+    """El equipo, sin nombres ni rutas."""
+    return {
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "architecture": platform.machine(),
+        "cores": os.cpu_count(),
+    }
+
+
+def write(name: str, result: dict) -> None:
+    """Guarda un resultado y lo imprime."""
+    text = json.dumps(result, ensure_ascii=False, indent=1)
+    (RESULTS / name).write_text(text + "\n", encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    measured = {name: speed(name) for name in ("en", "es", "elephant")}
+    rates = [rate["median"] for pair in measured.values() for rate in pair.values()]
+    setup = {"reviews_per_repeat": REVIEWS, "repeats": REPEATS, "goal_tokens_per_second": GOAL}
+    write("grammar_speed.json", {"machine": machine(), **setup, "tokens_per_second": measured})
+    if "--speed" not in sys.argv:
+        write("grammar_limits.json", limits("en"))
+    sys.exit(f"por debajo de {GOAL} tokens/s" if min(rates) < GOAL else 0)
