@@ -1,9 +1,12 @@
 """Las páginas dicen la verdad: el repaso se ejecuta y toda cita tiene su entrada."""
 
 import doctest
+import json
 import re
 
 import pytest
+
+from vinogpt import grammar
 
 LINK = (
     r"<(https://doi\.org/[^>]+)>|(https://(?:doi\.org|arxiv\.org|aclanthology\.org)/[^\s)>\"\\\]]+)"
@@ -29,3 +32,14 @@ def test_code_of_the_review_gives_the_results_it_shows(repo):
     result = doctest.DocTestRunner().run(review)
     assert result.attempted > 20
     assert result.failed == 0
+
+
+def test_published_limit_is_that_of_the_shipped_grammar(repo):
+    limits = json.loads((repo / "benchmarks/results/grammar_limits.json").read_text())
+    nats, low, high = limits["entropy_rate_posterior"]
+    fresh = grammar.load("en").entropy_rate(1000, seed=3, method="posterior")
+    assert fresh.low < high and low < fresh.high
+    page = (repo / "book/datos.md").read_text(encoding="utf-8")
+    assert f"$H^* = {nats:.2f}$" in page
+    for window in (0, 1, 2, 4, 8):
+        assert f" {limits['window_limits'][str(window)][0]:.2f} |" in page
