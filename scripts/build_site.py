@@ -1,0 +1,74 @@
+"""Construye el sitio del curso en _build/html; cualquier aviso lo hace fallar.
+
+Solo necesita el grupo de dependencias `book`: ni TensorFlow ni el paquete vinogpt.
+Los cuadernos no se ejecutan aquí: sus salidas ya están guardadas.
+"""
+
+import io
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from jupyter_book.config import get_final_config
+from sphinx.application import Sphinx
+from sphinx.errors import SphinxError
+from sphinx.util.console import nocolor
+from sphinx.util.docutils import docutils_namespace, patch_docutils
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCTREES = Path("_build", "doctrees")
+
+
+def sphinx_config(root):
+    """Traduce _config.yml a la configuración de Sphinx, sin dejar un conf.py en el árbol."""
+    config, _ = get_final_config(
+        user_yaml=root / "_config.yml",
+        cli_config={"latex_individualpages": False, "nitpicky": True},
+        sourcedir=root,
+        raise_on_invalid=True,
+    )
+    del config["comments_config"]  # de una extensión que _config.yml no carga
+    return config
+
+
+def build(root=ROOT):
+    """Construye lo que haya cambiado y devuelve la lista de avisos (vacía si todo va bien)."""
+    warnings = io.StringIO()
+    with patch_docutils(root), docutils_namespace():
+        app = Sphinx(
+            srcdir=root,
+            confdir=None,
+            outdir=root / "_build" / "html",
+            doctreedir=root / DOCTREES,
+            buildername="html",
+            confoverrides=sphinx_config(root),
+            status=None,
+            warning=warnings,
+            warningiserror=True,
+            keep_going=True,
+        )
+        app.build()
+    if warnings.getvalue():
+        shutil.rmtree(root / DOCTREES)  # sin lo leído, el aviso sale también la próxima vez
+    return [line for line in warnings.getvalue().splitlines() if line.strip()]
+
+
+def main():
+    nocolor()
+    start = time.monotonic()
+    print("Construyendo el sitio en _build/html …", flush=True)
+    try:
+        warnings = build()
+    except SphinxError as error:
+        warnings = [str(error)]
+    if warnings:
+        print("\n".join(warnings), file=sys.stderr)
+        print(f"El sitio no está listo: {len(warnings)} aviso(s) que corregir.", file=sys.stderr)
+        return 1
+    print(f"Sitio listo en {time.monotonic() - start:.0f} s: abre _build/html/index.html")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
