@@ -1,7 +1,8 @@
 """Construye el sitio del curso en _build/html; cualquier aviso lo hace fallar.
 
 Solo necesita el grupo de dependencias `book`: ni TensorFlow ni el paquete vinogpt.
-Los cuadernos no se ejecutan aquí: sus salidas ya están guardadas.
+Los cuadernos no se ejecutan aquí: sus salidas ya están guardadas. Con `--linkcheck` visita los
+enlaces.
 """
 
 import io
@@ -32,16 +33,19 @@ def sphinx_config(root):
     return config
 
 
-def build(root=ROOT):
-    """Construye lo que haya cambiado y devuelve la lista de avisos (vacía si todo va bien)."""
+def build(root=ROOT, builder="html"):
+    """Construye lo que haya cambiado y devuelve la lista de avisos (vacía si todo va bien).
+
+    El constructor `linkcheck` visita cada enlace en lugar de escribir páginas.
+    """
     warnings = io.StringIO()
     with patch_docutils(root), docutils_namespace():
         app = Sphinx(
             srcdir=root,
             confdir=None,
-            outdir=root / "_build" / "html",
+            outdir=root / "_build" / builder,
             doctreedir=root / DOCTREES,
-            buildername="html",
+            buildername=builder,
             confoverrides=sphinx_config(root),
             status=None,
             warning=warnings,
@@ -54,21 +58,23 @@ def build(root=ROOT):
     return [line for line in warnings.getvalue().splitlines() if line.strip()]
 
 
-def main():
+def main(arguments):
     nocolor()
     start = time.monotonic()
-    print("Construyendo el sitio en _build/html …", flush=True)
+    builder = "linkcheck" if arguments == ["--linkcheck"] else "html"
+    print(f"Construyendo el sitio en _build/{builder} …", flush=True)
     try:
-        warnings = build()
+        warnings = build(builder=builder)
     except SphinxError as error:
         warnings = [str(error)]
     if warnings:
         print("\n".join(warnings), file=sys.stderr)
         print(f"El sitio no está listo: {len(warnings)} aviso(s) que corregir.", file=sys.stderr)
         return 1
-    print(f"Sitio listo en {time.monotonic() - start:.0f} s: abre _build/html/index.html")
+    result = "enlaces visitados" if builder == "linkcheck" else "abre _build/html/index.html"
+    print(f"Sitio listo en {time.monotonic() - start:.0f} s: {result}")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
