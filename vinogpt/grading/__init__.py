@@ -1,1 +1,1 @@
-"""Lo que una clase necesita alrededor del corrector: la respuesta se ejecuta en su propio proceso."""
+"""Lo que una clase necesita alrededor del corrector: cada respuesta, en su propio proceso."""
