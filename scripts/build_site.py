@@ -33,17 +33,29 @@ def sphinx_config(root):
     return config
 
 
+def look_changed(root, built):
+    """¿Es más nuevo que el sitio algo que afecta a todas las páginas? Sphinx solo mira el texto."""
+    assets = [path for name in ("_static", "_ext") for path in (root / "book" / name).rglob("*.*")]
+    return not built.exists() or max(map(modified, assets)) > modified(built)
+
+
+def modified(path):
+    return path.stat().st_mtime
+
+
 def build(root=ROOT, builder="html"):
     """Construye lo que haya cambiado y devuelve la lista de avisos (vacía si todo va bien).
 
     El constructor `linkcheck` visita cada enlace en lugar de escribir páginas.
     """
     warnings = io.StringIO()
+    outdir = root / "_build" / builder
+    fresh = look_changed(root, outdir / "searchindex.js")
     with patch_docutils(root), docutils_namespace():
         app = Sphinx(
             srcdir=root,
             confdir=None,
-            outdir=root / "_build" / builder,
+            outdir=outdir,
             doctreedir=root / DOCTREES,
             buildername=builder,
             confoverrides=sphinx_config(root),
@@ -51,6 +63,7 @@ def build(root=ROOT, builder="html"):
             warning=warnings,
             warningiserror=True,
             keep_going=True,
+            freshenv=fresh,
         )
         app.build()
     if warnings.getvalue():

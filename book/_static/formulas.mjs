@@ -11,4 +11,4 @@ function update({ target }) {
 }
 
 const observer = new ResizeObserver((entries) => entries.forEach(update));
-document.querySelectorAll("article .math").forEach((formula) => observer.observe(formula));
+document.querySelectorAll("article div.math").forEach((formula) => observer.observe(formula));
