@@ -205,8 +205,8 @@ def serve(arguments):
         server = http.server.ThreadingHTTPServer(
             ("localhost", port), partial(files, directory=str(SITE))
         )
-    except OSError as error:
-        raise Problem(f"el puerto {port} está ocupado: prueba con --port {port + 1}.") from error
+    except (OSError, OverflowError) as error:  # ocupado, reservado o mayor que 65535
+        raise Problem(f"no se puede usar el puerto {port}: prueba con --port 8001.") from error
     say(f"El sitio está en http://localhost:{port} (Ctrl+C para terminar).")
     with contextlib.suppress(KeyboardInterrupt):
         server.serve_forever()
@@ -242,13 +242,12 @@ def execute(arguments):
 
 
 def bench(arguments):
-    """Cada comparación de ``benchmarks/``; con ``FULL=1``, en su versión completa."""
-    full = ["--full"] if os.environ.get("FULL") == "1" else []
+    """Cada medida de ``benchmarks/``."""
     scripts = sorted((ROOT / "benchmarks").glob("*.py"))
     results = []
     for script in scripts:
         say(script.name)
-        results.append(run(str(script), *full, *arguments))
+        results.append(run(str(script), *arguments))
     return int(any(results))
 
 
@@ -258,7 +257,7 @@ VERBS = {
     "test": (test, "test", "ejecuta todas las pruebas (argumentos: los de pytest)"),
     "exercises": (exercises, "test", "genera exercises/ a partir de solutions/"),
     "execute": (execute, "test", "ejecuta los notebooks de book/ y guarda sus salidas"),
-    "bench": (bench, "test", "mide y compara; con FULL=1, en su versión completa"),
+    "bench": (bench, "test", "repite las medidas de benchmarks/ (unos minutos)"),
 }
 
 

@@ -63,6 +63,8 @@ def draw(figures):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
     figures = describe(read_records(sys.argv[1]))
     text = json.dumps(figures, indent=1, ensure_ascii=False)
     (ROOT / "benchmarks/results/reviews_head.json").write_text(text + "\n", encoding="utf-8")

@@ -114,33 +114,32 @@ def same(a, b):
 
 
 def crossing(x, name=None):
-    """Lo que pasa al otro lado: copia de los datos y, en lugar de cada función, su llamada.
-
-    La llamada copia argumentos y resultado. Lanza CheckFailed si la función falla, si modifica
-    sus argumentos o si devuelve algo que no es dato simple; el mensaje nombra la función.
-    """
+    """Lo que pasa al otro lado: copia de los datos y, en lugar de cada función, su llamada."""
     if not callable(x):
         return plain(x, crossing)
     name = f"`{name or getattr(x, '__name__', type(x).__name__)}`"
+    return lambda *args, **kwargs: called(x, name, args, kwargs)
 
-    def handle(*args, **kwargs):
-        sent, kept = (crossing([args, kwargs]) for _ in range(2))
-        try:
-            result = x(*sent[0], **sent[1])
-        except CheckFailed:
-            raise
-        except (Exception, SystemExit) as error:
-            raise CheckFailed(explain(error, name)) from None
-        if not same(sent, kept):
-            raise CheckFailed(
-                f"{name} modifica sus argumentos: trabaja sobre una copia, `x.copy()`"
-            )
-        try:
-            return crossing(result)
-        except (TypeError, RecursionError) as error:
-            raise CheckFailed(f"Lo que devuelve {name} no se puede comprobar: {error}") from None
 
-    return handle
+def called(x, name, args, kwargs):
+    """Copia del resultado de `x`, llamada con copias de sus argumentos.
+
+    Lanza CheckFailed, con el nombre de la función, si esta falla, modifica sus argumentos o
+    devuelve algo que no es dato simple.
+    """
+    sent, kept = (crossing([args, kwargs]) for _ in range(2))
+    try:
+        result = x(*sent[0], **sent[1])
+    except CheckFailed:
+        raise
+    except (Exception, SystemExit) as error:
+        raise CheckFailed(explain(error, name)) from None
+    if not same(sent, kept):
+        raise CheckFailed(f"{name} modifica sus argumentos: trabaja sobre una copia, `x.copy()`")
+    try:
+        return crossing(result)
+    except (TypeError, RecursionError) as error:
+        raise CheckFailed(f"Lo que devuelve {name} no se puede comprobar: {error}") from None
 
 
 def explain(error, name):

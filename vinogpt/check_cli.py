@@ -85,7 +85,8 @@ def report(path, out):
         print(paragraph("⚠ ", note))
     print(next_step(checks, reasons, path))
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(notebook, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    text = json.dumps(notebook, ensure_ascii=False, indent=1) + "\n"
+    out.write_text(text, encoding="utf-8", errors="replace")  # medio emoji no cabe en UTF-8
     print(f"\nArchivo de entrega: {out}")
     return int(any(reasons[cell] for cell in checks if cell.points))
 

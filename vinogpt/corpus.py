@@ -35,8 +35,7 @@ def load_reviews(source: str | Path = "grammar", n: int | None = None, seed: int
     Args:
         source: ``"grammar"`` (muestras de ``vinogpt.grammar``), ``"kaggle"`` (descarga con
             kagglehub) o la ruta de un .json o .csv, también en .gz o .zip.
-        n: cuántas. ``None``: 10 000 de la gramática, o todas las del archivo.
-            De un archivo se toman las primeras.
+        n: cuántas; de un archivo, las primeras. ``None``: 10 000 de la gramática, o todas.
         seed: semilla de la gramática; un archivo no la usa.
 
     Raises:
@@ -105,11 +104,9 @@ def read_records(path: str | Path) -> list[dict]:
 
     Los dos formatos dan lo mismo: ``points`` es un texto, ``price`` un número y lo ausente,
     ``None``. La columna sin nombre del CSV, que numera las filas, no se lee.
-
-    Raises:
-        CorpusError: el archivo no existe, está vacío o dañado, no es UTF-8 o no tiene los campos.
+    Lanza ``CorpusError`` si no existe, está vacío o dañado, no es UTF-8 o le faltan campos.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     name, data = _decompress(_read_bytes(path), path)
     if not name.endswith((".json", ".csv")):
         raise CorpusError(f"No sé leer {path}. Usa un .json o .csv, también en .gz o .zip.")

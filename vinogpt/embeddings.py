@@ -32,7 +32,7 @@ def ppmi(counts):
     """
     row = counts.sum(axis=1, keepdims=True)  # (V, 1)
     column = counts.sum(axis=0, keepdims=True)  # (1, V)
-    ratio = counts * counts.sum() / np.maximum(row * column, 1)
+    ratio = counts * counts.sum() / np.maximum(row * column, 1e-12)
     return np.log(np.maximum(ratio, 1))
 
 

@@ -23,11 +23,9 @@ from typing import NamedTuple
 import numpy as np
 
 from vinogpt import limits
-from vinogpt.rules import STYLE, GrammarError, Rules, Symbol, Word, rows_of, symbol_of
+from vinogpt.rules import END, STYLE, GrammarError, Rules, Symbol, Word, rows_of, symbol_of
 
 __all__ = ["END", "Grammar", "GrammarError", "Violation", "Word", "load"]
-
-END = ""  # fin del texto: la misma palabra que el relleno, con id 0
 
 
 class Move(NamedTuple):
@@ -91,7 +89,7 @@ class Grammar:
     def log_probs(self, tokens: list[str]) -> list[float]:
         """log p*(x_t | x_<t) en nats, uno por token y uno más para el fin: len(tokens) + 1.
 
-        Desde el primer token imposible, todos valen -inf.
+        Desde el primer token imposible, todos valen -inf. Tras un fin solo cabe relleno, con 0.
         """
         logs = [math.log(p) if p else -math.inf for _, _, _, p in self.walk([*tokens, END])]
         return logs + [-math.inf] * (len(tokens) + 1 - len(logs))
@@ -102,7 +100,6 @@ class Grammar:
 
     def next_distribution(self, prefix: list[str]) -> dict[str, float]:
         """p*(· | prefix), con END entre las palabras; vacío si el comienzo es imposible."""
-        prefix = list(prefix)
         *done, (state, belief, _, _) = self.walk([*prefix, None])
         return predictive(state, belief) if len(done) == len(prefix) else {}
 
@@ -158,9 +155,8 @@ class Grammar:
                 yield state, belief, None, 0.0
                 return
             yield state, belief, move, p
-            if token:
-                state = state.next.get(token) or self.follow(state, move)
-                belief = state.prior or new
+            state = state.next.get(token) or self.follow(state, move)
+            belief = state.prior or new
 
     def follow(self, state: State, move: Move) -> State:
         """Estado al que lleva un paso; se guarda para la próxima vez."""
@@ -228,7 +224,7 @@ class Grammar:
             by_style = node.by == STYLE
             p = row.probability if by_style else (row.probability[column],) * len(self._ones)
             if any(p):
-                new = tuple((r, registers[v[1:]] if v[0] == "$" else v) for r, v in row.sets)
+                new = row.assign(registers)
                 after = {**registers, **dict(new)}
                 for move in self._expand(row.symbols + stack[1:], after, sets + new, owner):
                     yield move._replace(probability=tuple(map(mul, p, move.probability)))
@@ -245,16 +241,23 @@ class Grammar:
         return Violation(position, node, found, likely, message)
 
 
-@cache
 def load(name_or_path: str = "en") -> Grammar:
-    """Gramática "en", "es", "elephant" o la de un archivo. Lanza ``GrammarError``."""
+    """Gramática "en", "es", "elephant" o la de un archivo; cada archivo se lee una sola vez.
+
+    Lanza ``GrammarError`` si no existe o está mal escrita.
+    """
     bundled = Path(__file__).parent / "data" / f"grammar.{name_or_path}.json"
     path = bundled if bundled.exists() else Path(name_or_path)
-    if not path.exists():
+    if not path.is_file():
         raise GrammarError(
             f"no existe la gramática «{name_or_path}»: usa «en», «es», «elephant» "
             "o la ruta de un archivo .json"
         )
+    return _read(path)
+
+
+@cache
+def _read(path: Path) -> Grammar:
     return Grammar(Rules.read(path))
 
 

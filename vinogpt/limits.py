@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vinogpt.rules import STYLE
+from vinogpt.rules import END, STYLE
 
 Z95 = 1.959964  # cuantil de la normal para un intervalo del 95 %
 
@@ -40,17 +40,17 @@ class WindowLimit(NamedTuple):
 
 
 def entropy_rate(grammar, n: int, seed: int, method: str = "surprisal") -> EntropyRate:
-    """H* de la gramática con n reseñas; ``method`` es "surprisal" o "posterior"."""
+    """H* con n ≥ 2 reseñas; ``method`` es "surprisal" o "posterior" (otro: ValueError)."""
     if method not in ("surprisal", "posterior"):
         raise ValueError(f"no existe el método «{method}»: usa «surprisal» o «posterior»")
     reviews = grammar.sample(n, seed)
     surprisals, by_node, beliefs = [], Counter(), []
     for tokens in reviews:
-        steps = list(grammar.walk([*tokens, ""]))
+        *steps, (_, belief, _, _) = grammar.walk([*tokens, END, END])
         logs = [-math.log(p) for _, _, _, p in steps]
         by_node.update(_totals(steps, logs))
         surprisals.append(sum(logs))
-        beliefs.append(steps[-1][1])
+        beliefs.append(belief)  # la de tras el fin, que también puede delatar el estilo
     joint, length = joint_entropy(grammar.rules)
     lengths = [len(tokens) + 1 for tokens in reviews]
     if method == "surprisal":
@@ -65,58 +65,65 @@ def entropy_rate(grammar, n: int, seed: int, method: str = "surprisal") -> Entro
 
 
 def joint_entropy(rules) -> tuple[float, float]:
-    """(H(X, Z), E[tokens]) exactos de una reseña, fin incluido: recursión sobre las reglas.
+    """(H(X, Z), E[tokens]) exactos de una reseña, fin incluido: recursión sobre las reglas."""
+    nats, tokens, _ = Derivations(rules).of_symbol(rules.start, (), frozenset())
+    return nats, tokens + 1
+
+
+class Derivations:
+    """Entropía y longitud esperadas de lo que escribe cada parte de las reglas.
 
     Conocido el estilo, cada reseña tiene una sola derivación: su entropía es la suma de las de
-    las filas que se eligen. El estilo se trata como un registro más.
+    las filas que se eligen. El estilo se trata como un registro más. Los registros que nadie
+    leerá se olvidan: así hay pocos casos distintos.
     """
 
-    @cache
-    def needs(symbols):
-        return rules.sequence_facts(symbols).needs
+    def __init__(self, rules):
+        self.rules = rules
+        self.of_symbol, self.of_sequence = cache(self._of_symbol), cache(self._of_sequence)
+        self.needs = cache(lambda symbols: rules.sequence_facts(symbols).needs)
 
-    @cache
-    def of_symbol(symbol, registers, live):
-        """(nats, tokens, ((registros vivos al salir, probabilidad), ...)) de un símbolo."""
-        known = dict(registers)
+    def _of_symbol(self, symbol, registers, live):
+        """(nats, tokens, ((registros al salir, probabilidad), ...)) de un símbolo.
+
+        registers: parejas (registro, valor) al entrar; live: los que se leerán después.
+        """
         if symbol.is_word:
             return 0.0, 1.0, ((_only(registers, live), 1.0),)
-        if symbol.text == STYLE:
-            prior = zip(rules.styles, rules.priors[known[rules.style_by]], strict=True)
-            rows = [(p, (), ((STYLE, z),)) for z, p in prior if p]
-        else:
-            rows = list(_choices(rules, symbol, known))
-        return _mix((p, *of_sequence(row, _set(known, sets), live)) for p, row, sets in rows)
+        rows = self._choices(symbol, dict(registers))
+        return _mix(
+            (p, *self.of_sequence(symbols, _set(registers, sets), live))
+            for p, symbols, sets in rows
+        )
 
-    @cache
-    def of_sequence(symbols, registers, live):
-        """Lo mismo de una secuencia. Los registros que nadie leerá se olvidan: hay pocos casos."""
+    def _of_sequence(self, symbols, registers, live):
+        """Lo mismo de una secuencia de símbolos."""
         if not symbols:
             return 0.0, 0.0, ((_only(registers, live), 1.0),)
         head, rest = symbols[0], symbols[1:]
-        later = live | needs(rest)
-        nats, tokens, ways = of_symbol(head, _only(registers, needs((head,))), later)
+        later = live | self.needs(rest)
+        nats, tokens, ways = self.of_symbol(head, _only(registers, self.needs((head,))), later)
         ends = defaultdict(float)
         for out, p in ways:
-            after = _set(dict(_only(registers, later)), out)
-            h, t, outs = of_sequence(rest, after, live)
+            after = _set(_only(registers, later), out)
+            h, t, outs = self.of_sequence(rest, after, live)
             nats, tokens = nats + p * h, tokens + p * t
             for end, q in outs:
                 ends[end] += p * q
         return nats, tokens, tuple(ends.items())
 
-    nats, tokens, _ = of_symbol(rules.start, (), frozenset())
-    return nats, tokens + 1
-
-
-def _choices(rules, symbol, known):
-    """Filas que un nodo puede elegir: (probabilidad, símbolos, registros que fija)."""
-    node = rules.resolve(symbol, known)
-    column = node.columns.index(known[node.by]) if node.by else 0
-    for row in node.rows:
-        if row.probability[column]:
-            sets = tuple((r, known[v[1:]] if v[0] == "$" else v) for r, v in row.sets)
-            yield row.probability[column], row.symbols, sets
+    def _choices(self, symbol, known):
+        """Lo que un símbolo puede elegir: (probabilidad, símbolos, registros que fija)."""
+        if symbol.text == STYLE:
+            prior = self.rules.priors[known[self.rules.style_by]]
+            options = [
+                (p, (), ((STYLE, z),)) for z, p in zip(self.rules.styles, prior, strict=True)
+            ]
+        else:
+            node = self.rules.resolve(symbol, known)
+            column = node.columns.index(known[node.by]) if node.by else 0
+            options = [(r.probability[column], r.symbols, r.assign(known)) for r in node.rows]
+        return [option for option in options if option[0]]
 
 
 def _only(registers, names):
@@ -124,7 +131,7 @@ def _only(registers, names):
 
 
 def _set(registers, sets):
-    return tuple(sorted({**registers, **dict(sets)}.items()))
+    return tuple(sorted({**dict(registers), **dict(sets)}.items()))
 
 
 def _mix(rows):
@@ -140,17 +147,17 @@ def _mix(rows):
 
 
 def window_limit(grammar, k: int, n: int, seed: int) -> WindowLimit:
-    """H_k con n reseñas: entropía cruzada del mejor predictor con una ventana de k tokens.
+    """H_k con n ≥ 2 reseñas: entropía cruzada del mejor predictor que ve k ≥ 0 tokens.
 
     El predictor ve los últimos k tokens, o la reseña desde su inicio si lleva menos de k; no
     sabe en qué posición está. Su distribución es exacta (``StateGraph.predict``); solo la media
     sobre textos es de Monte Carlo. H_0 es la entropía del unigrama.
     """
-    graph = StateGraph.of(grammar)
+    graph = state_graph(grammar)
     losses, lengths = [], []
     for tokens in grammar.sample(n, seed):
         logs = grammar.log_probs(tokens)[:k]  # hasta aquí se ve el inicio: es p* misma
-        for t, word in enumerate([*tokens, ""][k:]):
+        for t, word in enumerate([*tokens, END][k:]):
             logs.append(math.log(graph.predict(tuple(tokens[t : t + k]))[word]))
         losses.append(-sum(logs))
         lengths.append(len(tokens) + 1)
@@ -174,21 +181,17 @@ class StateGraph:
         edges = defaultdict(list)  # palabra -> [(origen, destino, p por estilo), ...]
         for i, state in enumerate(order):  # los predecesores de i ya repartieron su masa
             self.visits[i] = self._with_style(i, self.visits[i])
-            for word, following in state.next.items():
+            for word, following in _successors(grammar, state):
                 j, p = ids[following], np.broadcast_to(state.menu.moves[word].probability, K)
                 self.visits[j] += self.visits[i] * p
                 edges[word].append((i, j, p))
         self.edges = {w: [np.array(c) for c in zip(*e, strict=True)] for w, e in edges.items()}
         menus = {id(state.menu): state.menu for state in order}
         number = {key: m for m, key in enumerate(menus)}
-        self.menus, self.menu_of = (
-            list(menus.values()),
-            np.array([number[id(s.menu)] for s in order]),
-        )
+        self.menus = list(menus.values())
+        self.menu_of = np.array([number[id(s.menu)] for s in order])
         self.belief = lru_cache(maxsize=5_000)(self._belief)
         self.predict = lru_cache(maxsize=50_000)(self._predict)
-
-    of = staticmethod(lru_cache(maxsize=2)(lambda grammar: StateGraph(grammar)))
 
     def _with_style(self, i: int, mass: np.ndarray) -> np.ndarray:
         """Reparte la masa entre los estilos si se sortean al llegar al estado i."""
@@ -222,24 +225,29 @@ class StateGraph:
         return {word: weight / total for word, weight in weights.items()}
 
 
+state_graph = lru_cache(maxsize=2)(StateGraph)  # recorrer los estados cuesta: una sola vez
+
+
+def _successors(grammar, state):
+    """(palabra, estado siguiente) de cada paso posible, salvo el fin."""
+    for word, move in state.menu.moves.items():
+        if word != END:
+            yield word, state.next.get(word) or grammar.follow(state, move)
+
+
 def _topological_order(grammar) -> list:
     """Estados alcanzables, cada uno antes que sus sucesores (recorrido en profundidad)."""
-
-    def successors(state):
-        for word, move in state.menu.moves.items():
-            if word:
-                yield state.next.get(word) or grammar.follow(state, move)
-
-    order, seen, pending = [], {grammar.start}, [(grammar.start, successors(grammar.start))]
+    start = grammar.start
+    order, seen, pending = [], {start}, [(start, _successors(grammar, start))]
     while pending:
         state, remaining = pending[-1]
-        following = next(remaining, None)
+        _, following = next(remaining, (None, None))
         if following is None:
             order.append(state)
             pending.pop()
         elif following not in seen:
             seen.add(following)
-            pending.append((following, successors(following)))
+            pending.append((following, _successors(grammar, following)))
     return order[::-1]
 
 

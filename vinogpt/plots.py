@@ -45,8 +45,9 @@ def use_style():
 
 
 def heatmap(ax, matrix, rows, columns, title, digits=1):
-    """Dibuja una matriz pequeña con sus números y el nombre de cada fila y columna."""
-    ax.imshow(matrix, cmap="PuRd", vmin=0, vmax=1.4 * matrix.max(), aspect="auto")
+    """Dibuja una matriz pequeña con sus números; el color dice lo lejos que están de cero."""
+    size = np.abs(matrix)
+    ax.imshow(size, cmap="PuRd", vmin=0, vmax=1.4 * size.max(), aspect="auto")
     ax.set_xticks(range(len(columns)), columns, rotation=45, ha="right")
     ax.set_yticks(range(len(rows)), rows)
     ax.set_title(title)
@@ -65,8 +66,9 @@ def word_map(ax, points, words, labels):
     for label, marker, colour in zip(np.unique(labels), "os^DvP", COLOURS, strict=False):
         ax.scatter(*points[labels == label].T, s=30, marker=marker, color=colour, label=label)
     places = (points - points.min(axis=0)) / np.ptp(points, axis=0)  # (N, 2), de 0 a 1
-    for point, place, word in zip(points, places, words, strict=True):
-        if all(np.abs(place - other) @ [1, 3] > 0.14 for other in written):
+    for point, (x, y), word in zip(points, places, words, strict=True):
+        end = x + 0.02 * len(word)
+        if all(end < left or x > right or abs(y - row) > 0.05 for left, right, row in written):
             ax.annotate(word, point, xytext=(4, 3), textcoords="offset points", fontsize=9)
-            written.append(place)
-    ax.legend(fontsize=10, loc="upper left", bbox_to_anchor=(1, 1))
+            written.append((x, end, y))
+    ax.legend(ncols=3, loc="upper center", bbox_to_anchor=(0.5, 0))

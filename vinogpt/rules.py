@@ -7,7 +7,7 @@ Un archivo tiene cuatro partes: ``start`` (nodo inicial), ``styles`` (el estilo 
 * ``<nodo>`` se sustituye por una de las filas de ese nodo; ``<nodo.$registro>`` elige el nodo
   según el valor de un registro, fijado antes por otra fila.
 * Un nodo con ``by`` y ``columns`` da una probabilidad por columna: la columna es el valor del
-  registro ``by``, o el estilo si ``by`` es ``style``.
+  registro ``by``, o el estilo si ``by`` es ``style`` (columnas en el orden de ``styles``).
 * Ningún nodo puede llegar a nombrarse a sí mismo: cada texto tiene una longitud acotada.
 * ``<style>`` marca el lugar donde se sortea el estilo, que ninguna palabra escribe.
 
@@ -25,11 +25,17 @@ from typing import NamedTuple
 
 REGISTER = re.compile(r"\$(\w+)")
 ASSIGNMENT = re.compile(r"\w+=\$?[\w-]+")  # registro=valor o registro=$otro
+END = ""  # fin del texto: la misma palabra que el relleno, con id 0
 STYLE = "style"  # registro del estilo oculto y nombre de su marca
 
 
 class GrammarError(ValueError):
     """La gramática está mal escrita; el mensaje nombra el nodo y la razón."""
+
+
+def fault(node: str, reason: str) -> GrammarError:
+    """Error que nombra el nodo y la razón."""
+    return GrammarError(f"nodo «{node}»: {reason}")
 
 
 class Word(NamedTuple):
@@ -59,6 +65,10 @@ class Row(NamedTuple):
     probability: tuple[float, ...]
     symbols: tuple[Symbol, ...]
     sets: tuple[tuple[str, str], ...]
+
+    def assign(self, registers: dict[str, str]) -> tuple[tuple[str, str], ...]:
+        """Registros que fija, con las copias ``registro=$otro`` ya leídas."""
+        return tuple((r, registers[v[1:]] if v[0] == "$" else v) for r, v in self.sets)
 
 
 class Node(NamedTuple):
@@ -110,7 +120,7 @@ class Rules:
 
     def __init__(self, data: dict):
         self.data = data
-        self.lexicon = {word: Word(**features) for word, features in data["lexicon"].items()}
+        self.lexicon = {word: _read_word(word, f) for word, f in data["lexicon"].items()}
         self.styles, self.style_by, self.priors = _read_styles(data.get("styles"))
         self.nodes = {name: _read_node(name, node) for name, node in data["nodes"].items()}
         self.values = _register_values(self.nodes.values())
@@ -124,45 +134,37 @@ class Rules:
     @classmethod
     def read(cls, path: str | Path) -> "Rules":
         """Lee un archivo JSON. Lanza ``GrammarError`` si no es una gramática."""
+        name = Path(path).name
         try:
-            return cls(json.loads(Path(path).read_text(encoding="utf-8")))
-        except json.JSONDecodeError as error:
-            raise GrammarError(f"{Path(path).name} no es JSON válido: {error}") from error
+            return cls(json.loads(Path(path).read_text(encoding="utf-8-sig")))
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise GrammarError(f"{name} no es JSON válido: {error}") from error
         except KeyError as error:
-            raise GrammarError(f"{Path(path).name}: falta la parte {error}") from error
+            raise GrammarError(f"{name}: falta la parte {error}") from error
+        except (AttributeError, TypeError) as error:  # una lista donde va un objeto, o al revés
+            raise GrammarError(f"{name} no tiene la forma de una gramática: {error}") from error
 
     def resolve(self, symbol: Symbol, registers: dict[str, str]) -> Node:
         """Nodo al que se refiere un símbolo, según los registros."""
-        if "$" in symbol.text:
-            return self.nodes[REGISTER.sub(lambda m: registers[m[1]], symbol.text)]
-        return self.nodes[symbol.text]
+        return self.nodes[fill(symbol.text, registers)]
 
     def candidates(self, symbol: Symbol) -> list[Node]:
         """Todos los nodos a los que puede referirse un símbolo."""
         registers = REGISTER.findall(symbol.text)
         choices = product(*(sorted(self.values.get(r, ())) for r in registers))
-        names = [self._fill(symbol.text, values) for values in choices]
+        names = [fill(symbol.text, dict(zip(registers, v, strict=True))) for v in choices]
         for name in names:
             if name not in self.nodes:
-                raise GrammarError(f"nodo «{symbol.owner}»: nombra el nodo desconocido «{name}»")
+                raise fault(symbol.owner, f"nombra el nodo desconocido «{name}»")
         if not names:
-            raise GrammarError(
-                f"nodo «{symbol.owner}»: ninguna fila fija el registro de «<{symbol.text}>»"
-            )
+            raise fault(symbol.owner, f"ninguna fila fija el registro de «<{symbol.text}>»")
         return [self.nodes[name] for name in names]
-
-    @staticmethod
-    def _fill(template: str, values: tuple[str, ...]) -> str:
-        pending = list(values)
-        return REGISTER.sub(lambda _: pending.pop(0), template)
 
     def facts(self, symbol: Symbol) -> Facts:
         """Hechos de un símbolo: palabra, marca de estilo o nodo."""
         if symbol.is_word:
             if symbol.text not in self.lexicon:
-                raise GrammarError(
-                    f"nodo «{symbol.owner}»: la palabra «{symbol.text}» no está en el léxico"
-                )
+                raise fault(symbol.owner, f"la palabra «{symbol.text}» no está en el léxico")
             return Facts(False, frozenset([symbol.text]), longest=1)
         if symbol.text == STYLE:
             return Facts(needs=frozenset([self.style_by]), writes=frozenset([STYLE]))
@@ -176,9 +178,10 @@ class Rules:
             new = self.facts(symbol)
             clash = facts.open & new.first
             if clash or (facts.open and symbol.text == STYLE and not symbol.is_word):
-                raise GrammarError(
-                    f"nodo «{symbol.owner}»: ambigüedad ante «{symbol.text}»: no se sabe si "
-                    f"{sorted(clash) or 'el estilo'} continúa lo anterior o lo sigue"
+                raise fault(
+                    symbol.owner,
+                    f"ambigüedad ante «{symbol.text}»: no se sabe si "
+                    f"{sorted(clash) or 'el estilo'} continúa lo anterior o lo sigue",
                 )
             facts = then(facts, new)
         return facts
@@ -188,23 +191,20 @@ class Rules:
             self._facts[node.name] = None  # en curso: volver a él sería recursión
             self._facts[node.name] = self._compute(node)
         if (facts := self._facts[node.name]) is None:
-            raise GrammarError(f"nodo «{node.name}»: recursión sin cota: se nombra a sí mismo")
+            raise fault(node.name, "recursión sin cota: se nombra a sí mismo")
         return facts
 
     def _compute(self, node: Node) -> Facts:
-        if node.by and not (self.values.get(node.by) or set(self.styles)) <= set(node.columns):
-            raise GrammarError(f"nodo «{node.name}»: faltan columnas para valores de «{node.by}»")
-        every, first_row = None, {}
-        for number, row in enumerate(node.rows, 1):
-            facts = self._row_facts(row)
+        if node.by == STYLE and node.columns != self.styles:
+            raise fault(node.name, f"sus columnas han de ser {list(self.styles)}")
+        if not self.values.get(node.by, set()) <= set(node.columns):
+            raise fault(node.name, f"faltan columnas para valores de «{node.by}»")
+        rows, first_row = [self._row_facts(row) for row in node.rows], {}
+        for i, facts in enumerate(rows, 1):
             for word in facts.first | ({"(vacío)"} if facts.can_be_empty else set()):
-                other = first_row.setdefault(word, number)
-                if other != number:
-                    raise GrammarError(
-                        f"nodo «{node.name}»: ambigüedad: las filas {other} y {number} "
-                        f"empiezan por «{word}» y llevan a estados distintos"
-                    )
-            every = facts if every is None else either(every, facts)
+                if (j := first_row.setdefault(word, i)) != i:
+                    raise fault(node.name, f"ambigüedad: las filas {j} y {i} empiezan por «{word}»")
+        every = reduce(either, rows)
         if every.can_be_empty:
             every = every._replace(open=every.open | every.first)
         return then(Facts(needs=frozenset([node.by] if node.by else [])), every)
@@ -220,18 +220,21 @@ class Rules:
             raise GrammarError(f"el nodo inicial «{self.start.text}» no existe")
         facts = self.facts(self.start)
         if facts.needs:
-            raise GrammarError(
-                f"nodo «{self.start.text}»: se leen registros sin fijar: {sorted(facts.needs)}"
-            )
+            raise fault(self.start.text, f"se leen registros sin fijar: {sorted(facts.needs)}")
         return facts.longest
 
     def _check_everything_is_used(self):
         for name in self.nodes:
             if name not in self._facts:
-                raise GrammarError(f"nodo «{name}»: ninguna regla llega a él")
+                raise fault(name, "ninguna regla llega a él")
         used = {s.text for n in self.nodes.values() for r in n.rows for s in r.symbols if s.is_word}
         if unused := sorted(set(self.lexicon) - used):
             raise GrammarError(f"léxico: ningún nodo usa {unused[:5]}")
+
+
+def fill(text: str, registers: dict[str, str]) -> str:
+    """Nombre de nodo con cada ``$registro`` cambiado por su valor."""
+    return REGISTER.sub(lambda match: registers[match[1]], text)
 
 
 def rows_of(node: dict | list) -> list:
@@ -239,31 +242,37 @@ def rows_of(node: dict | list) -> list:
     return node["rows"] if isinstance(node, dict) else node
 
 
+def _read_word(word: str, features: dict) -> Word:
+    try:
+        return Word(**features)
+    except TypeError as error:
+        raise GrammarError(f"léxico, «{word}»: sus rasgos no son {Word._fields}") from error
+
+
 def _read_node(name: str, node: dict | list) -> Node:
     by, columns = (node["by"], node["columns"]) if isinstance(node, dict) else (None, [""])
     rows = tuple(_read_row(name, row, len(columns) if by else None) for row in rows_of(node))
     for i, column in enumerate(columns):
         total = sum(row.probability[i] for row in rows)
-        if abs(total - 1) > 1e-6:
-            where = f", columna «{column}»" if column else ""
-            raise GrammarError(f"nodo «{name}»{where}: las probabilidades suman {total:.6g}, no 1")
+        if not abs(total - 1) < 1e-6:  # así tampoco pasa un NaN
+            where = f"columna «{column}»: " if column else ""
+            raise fault(name, f"{where}las probabilidades suman {total:.6g}, no 1")
     return Node(name, by, tuple(columns), rows)
 
 
 def _read_row(owner: str, row: list, columns: int | None) -> Row:
     match row:
         case [int() | float() as p, str() as text, *sets] if columns is None:
-            probability = (float(p),)
+            probability = (p,)
         case [list() as p, str() as text, *sets] if len(p) == columns:
-            probability = tuple(map(float, p))
+            probability = tuple(p)
         case _:
-            sets = [row]
-    if not all(ASSIGNMENT.fullmatch(str(s)) for s in sets):
-        raise GrammarError(
-            f"nodo «{owner}»: la fila {row} no es [probabilidad, texto, registro=valor...]"
-        )
+            probability = text = sets = ()
+    numbers = probability and all(isinstance(p, int | float) for p in probability)
+    if not (numbers and all(ASSIGNMENT.fullmatch(str(s)) for s in sets)):
+        raise fault(owner, f"la fila {row} no es [probabilidad, texto, registro=valor...]")
     if min(probability) < 0 or max(probability) == 0:
-        raise GrammarError(f"nodo «{owner}»: la fila «{text}» tiene probabilidad nula o negativa")
+        raise fault(owner, f"la fila «{text}» tiene probabilidad nula o negativa")
     symbols = tuple(
         symbol_of(t[1:-1], owner, False) if t[0] == "<" else symbol_of(t, owner, True)
         for t in text.split()
@@ -276,7 +285,7 @@ def _read_styles(styles: dict | None):
     if styles is None:
         return ("",), None, {}
     for value, prior in styles["rows"].items():
-        if len(prior) != len(styles["columns"]) or abs(sum(prior) - 1) > 1e-6:
+        if len(prior) != len(styles["columns"]) or not abs(sum(prior) - 1) < 1e-6:
             raise GrammarError(f"estilos, fila «{value}»: las probabilidades no suman 1")
     return tuple(styles["columns"]), styles["by"], {v: tuple(p) for v, p in styles["rows"].items()}
 

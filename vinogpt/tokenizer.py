@@ -136,8 +136,7 @@ def learn_merges(chunk_counts: dict[str, int], num_merges: int) -> list[tuple[st
     """Aprende hasta ``num_merges`` uniones (Sennrich et al., 2016, https://arxiv.org/abs/1508.07909).
 
     Cada paso une la pareja contigua más frecuente; entre iguales, la primera en orden Unicode.
-    Se detiene cuando ninguna aparece dos veces. ``chunk_counts`` dice cuántas veces sale cada
-    trozo; tras cada unión solo se vuelven a contar los trozos que tenían esa pareja.
+    Acaba cuando ninguna sale dos veces. ``chunk_counts`` dice cuántas veces sale cada trozo.
     """
     pieces = {chunk: list(chunk) for chunk in chunk_counts}
     pair_counts, chunks_with = Counter(), defaultdict(set)
@@ -153,7 +152,7 @@ def learn_merges(chunk_counts: dict[str, int], num_merges: int) -> list[tuple[st
     while len(merges) < num_merges and (top := max(pair_counts.values(), default=0)) > 1:
         best = min(pair for pair, count in pair_counts.items() if count == top)
         merges.append(best)
-        for chunk in chunks_with.pop(best):
+        for chunk in chunks_with.pop(best):  # los demás no cambian
             count_pairs(chunk, -chunk_counts[chunk])
             pieces[chunk] = merge(pieces[chunk], best)
             count_pairs(chunk, chunk_counts[chunk])

@@ -43,14 +43,15 @@ def call_offline(checkout, verb):
     return call(checkout, "scripts/course.py", verb, **proxies, **empty, **pip)
 
 
-def test_wrong_python_is_refused(checkout):
+@pytest.mark.parametrize("minor", [10, 14])
+def test_wrong_python_is_refused(checkout, minor):
     pretend = (
-        "import runpy, sys; sys.version_info = (3, 10, 9, 'final', 0); sys.argv = ['', 'book'];"
-        "runpy.run_path('scripts/course.py', run_name='__main__')"
+        f"import runpy, sys; sys.version_info = (3, {minor}, 0, 'final', 0);"
+        "sys.argv = ['', 'book']; runpy.run_path('scripts/course.py', run_name='__main__')"
     )
     answer = call(checkout, "-c", pretend)
     assert answer.returncode == 1
-    assert "necesita Python 3.11, 3.12 o 3.13, y este es 3.10" in answer.stderr
+    assert f"necesita Python 3.11, 3.12 o 3.13, y este es 3.{minor}" in answer.stderr
     assert not (checkout / ".venv").exists()
 
 

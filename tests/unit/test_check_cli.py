@@ -165,6 +165,15 @@ def test_large_outputs_are_left_out(run):
     assert handed["metadata"] == {"language": "python"}
 
 
+@pytest.mark.parametrize("position", [2, 3])
+def test_half_an_emoji_does_not_stop_the_hand_in(run, position):
+    notebook = exercise()
+    notebook["cells"][position]["source"] += "  # \ud83c"
+    _, text, handed = run(notebook)
+    assert "Archivo de entrega" in text
+    assert handed["cells"][position]["source"].endswith("  # ?")
+
+
 def test_other_output_file(run, tmp_path):
     status, _, default = run(exercise(), "--out", str(tmp_path / "otra" / "mio.ipynb"))
     assert status == 0 and not default

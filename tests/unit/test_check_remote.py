@@ -316,12 +316,21 @@ def test_main_is_the_notebook(child):
     assert child.get("name") == ["__main__", 1]
 
 
+STARTS_ANOTHER = """
+import subprocess
+p = subprocess.Popen(["sh", "-c", "echo; sleep 60; echo"], stdout=subprocess.PIPE)
+p.stdout.readline()  # ya está en marcha
+pid = p.pid
+"""
+
+
 @pytest.mark.skipif(not Path("/proc").exists(), reason="lee /proc, que solo hay en Linux")
 def test_nothing_is_left_behind():
     child = Child()
-    child.run("w", "import subprocess\nopen('x', 'w')\np = subprocess.Popen(['sleep', '60']).pid")
-    command = Path(f"/proc/{child.get('p')}/cmdline")
-    assert command.read_bytes().startswith(b"sleep")
+    child.run("write", "open('x', 'w')")
+    child.run("start", STARTS_ANOTHER)
+    command = Path(f"/proc/{child.get('pid')}/cmdline")
+    assert command.read_bytes().startswith(b"sh")
     child.close()
     time.sleep(0.1)
     assert not command.exists() or command.read_bytes() == b""  # muerto, quizá sin recoger
@@ -334,11 +343,18 @@ def test_nothing_is_left_behind():
 )
 def test_forged_arrays_are_refused(spec):
     with pytest.raises(ValueError):
-        decode_array(*spec, 0, bytes(16))
+        decode_array(*spec, io.BytesIO(bytes(16)))
+
+
+def test_one_block_of_bytes_cannot_become_many_arrays():
+    text = b'["value", [%s]]' % b", ".join([b'{"array": ["f8", [2]]}'] * 2)
+    message = HEADER.pack(len(text), 16) + text + bytes(16)
+    with pytest.raises(ValueError, match="incompleto"):
+        Peer(io.BytesIO(message), io.BytesIO()).listen()
 
 
 def test_a_byte_that_is_not_a_boolean_becomes_one():
-    assert decode_array("?", [3], 0, b"\x00\x01\x07").tobytes() == b"\x00\x01\x01"
+    assert decode_array("?", [3], io.BytesIO(b"\x00\x01\x07")).tobytes() == b"\x00\x01\x01"
 
 
 @pytest.mark.parametrize(

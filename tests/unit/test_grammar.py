@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare
 
-from vinogpt.grammar import END, load
+from vinogpt.grammar import END, Grammar, load
 from vinogpt.limits import joint_entropy
+from vinogpt.rules import Rules
 
 TINY = Path(__file__).parent / "tiny_grammar.json"
 FALSE_ALARM = 1e-3  # probabilidad de que una prueba χ² falle sin motivo; la semilla es fija
@@ -55,6 +56,25 @@ def enumerate_tiny():
         for words, _, p in expansions(data, ["<note>"], {}, z):
             total[tuple(words)] += p
     return total
+
+
+def short_grammar():
+    """Como la pequeña, pero el estilo decide si tras la fruta el texto acaba o sigue."""
+    data = json.loads(TINY.read_text(encoding="utf-8"))
+    ending = [[[0.9, 0.1], ""], [[0.1, 0.9], ", <doubt>"]]
+    data["nodes"] = {name: data["nodes"][name] for name in ("grape", "fruit", "doubt")} | {
+        "note": [[1, "<grape> <style> : <fruit> <ending>"]],
+        "ending": {"by": "style", "columns": ["bright", "dark"], "rows": ending},
+    }
+    data["lexicon"] = {w: f for w, f in data["lexicon"].items() if w not in ("wine", "(", ")")}
+    return Grammar(Rules(data))
+
+
+def test_the_end_also_tells_about_the_style():
+    grammar = short_grammar()
+    surprisal = grammar.entropy_rate(4000, seed=1)
+    posterior = grammar.entropy_rate(4000, seed=2, method="posterior")
+    assert surprisal.low <= posterior.nats <= surprisal.high
 
 
 @pytest.mark.parametrize("name", ["en", "es", "elephant"])
@@ -123,6 +143,9 @@ class TestTinyGrammar:
 
 
 class TestSamples:
+    def test_each_grammar_is_read_once(self):
+        assert load() is load("en") is load("en")
+
     def test_sample_i_depends_only_on_seed_and_i(self):
         assert load("en").sample(5, seed=2) == load("en").sample(9, seed=2)[:5]
         assert load("en").sample(5, seed=2) != load("en").sample(5, seed=3)
@@ -197,6 +220,15 @@ class TestImpossibleTexts:
         logs = load("en").log_probs(["wine", "review", ":", "mars", ":", "."])
         assert logs[:3] == [0, 0, 0] and logs[3:] == [-math.inf] * 4
         assert load("en").next_distribution(["mars"]) == {}
+
+    def test_only_padding_fits_after_the_end(self):
+        # «cherry» puede cerrar el texto o seguir: un fin en medio no es un texto
+        grammar = short_grammar()
+        whole = ["malbec", ":", "cherry", ",", "really"]
+        assert grammar.log_prob([*whole, END, END]) == grammar.log_prob(whole) > -math.inf
+        assert grammar.log_prob([*whole[:3], END, *whole[3:]]) == -math.inf
+        assert grammar.validate([*whole[:3], END, *whole[3:]]).position == 4
+        assert grammar.next_distribution([*whole, END]) == {END: 1}
 
     def test_nodes_of_an_impossible_text_says_why(self):
         assert load("en").nodes_of(CHILEAN.split())[:4] == ["review"] * 3 + ["country"]

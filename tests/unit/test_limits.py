@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from vinogpt.grammar import END, load
-from vinogpt.limits import StateGraph, joint_entropy
+from vinogpt.limits import joint_entropy, state_graph
 
 TINY = Path(__file__).parent / "tiny_grammar.json"
 
@@ -61,7 +61,7 @@ def test_joint_entropy_and_length_equal_brute_force(tiny_texts):
 
 @pytest.mark.parametrize("k", [0, 1, 2, 3, 5])
 def test_window_predictor_equals_brute_force(tiny_texts, k):
-    graph = StateGraph.of(load(TINY))
+    graph = state_graph(load(TINY))
     _, exact = brute_window_limit(tiny_texts, k)
     for window, distribution in exact.items():
         ours = {word: p for word, p in graph.predict(window).items() if p}
@@ -77,7 +77,7 @@ def test_window_limit_interval_holds_the_exact_value(tiny_texts, k):
 
 
 def test_impossible_window_predicts_nothing():
-    assert StateGraph.of(load(TINY)).predict((":", ":")) == {}
+    assert state_graph(load(TINY)).predict((":", ":")) == {}
 
 
 @pytest.mark.parametrize(("name", "n"), [("en", 1200), ("es", 1200), ("elephant", 2500)])
@@ -130,14 +130,14 @@ def test_words_that_only_the_style_decides_are_hidden_from_short_windows():
     # dos reseñas con la misma ventana y distinta uva: p* las distingue, la ventana no
     grammar = load(TINY)
     after = [grammar.next_distribution([grape, ":"]) for grape in ("malbec", "gamay")]
-    graph = StateGraph.of(grammar)
+    graph = state_graph(grammar)
     assert after[0] != after[1]
     mixed = {w: 0.6 * after[0][w] + 0.4 * after[1][w] for w in ("cherry", "plum")}
     assert graph.predict((":",)) == pytest.approx(mixed)
 
 
 def test_expected_visits_add_up_to_the_expected_length():
-    graph = StateGraph.of(load("en"))
+    graph = state_graph(load("en"))
     assert graph.visits.shape[1] == 6
     # todo texto pasa una vez por el inicio y termina una vez
     assert graph.visits[0].sum() == pytest.approx(1)

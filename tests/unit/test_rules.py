@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ MALFORMED = {
             "nodo «grape»: las probabilidades suman 1.1, no 1"),
     "sum of a column": ({"fruit": {"by": "style", "columns": ["bright", "dark"],
                                    "rows": [[[0.7, 0.2], "cherry"], [[0.3, 0.7], "plum"]]}},
-                        "nodo «fruit», columna «dark»: las probabilidades suman 0.9, no 1"),
+                        "nodo «fruit»: columna «dark»: las probabilidades suman 0.9, no 1"),
     "negative": ({"doubt": [[1.5, "really"], [-0.5, "perhaps"]]},
                  "nodo «doubt»: la fila «perhaps» tiene probabilidad nula o negativa"),
     "shape of a row": ({"doubt": [["really", 1]]}, "nodo «doubt»: la fila .* no es"),
@@ -42,6 +43,14 @@ MALFORMED = {
                          r"nodo «note»: se leen registros sin fijar: \['grape'\]"),
     "style not drawn": ({"note": [[1, "<grape> : <fruit> <more> <aside> <echo.$grape>"]]},
                         r"nodo «note»: se leen registros sin fijar: \['style'\]"),
+    "order of the styles": ({"fruit": {"by": "style", "columns": ["dark", "bright"],
+                                       "rows": [[[0.2, 0.7], "cherry"], [[0.8, 0.3], "plum"]]}},
+                            r"nodo «fruit»: sus columnas han de ser \['bright', 'dark'\]"),
+    "no number": ({"doubt": [[math.nan, "really"], [0.4, "perhaps"]]},
+                  "nodo «doubt»: las probabilidades suman nan"),
+    "text in a column": ({"fruit": {"by": "style", "columns": ["bright", "dark"],
+                                    "rows": [[["0.7", 0.2], "cherry"], [[0.3, 0.8], "plum"]]}},
+                         "nodo «fruit»: la fila .* no es"),
     "missing column": ({"fruit": {"by": "grape", "columns": ["malbec"],
                                   "rows": [[[0.7], "cherry"], [[0.3], "plum"]]}},
                        "nodo «fruit»: faltan columnas para valores de «grape»"),
@@ -80,8 +89,28 @@ def test_file_problems_name_the_file(tmp_path):
     path.write_text('{"start": "a", "nodes": {}}', encoding="utf-8")
     with pytest.raises(GrammarError, match=r"broken\.json: falta la parte 'lexicon'"):
         Rules.read(path)
-    with pytest.raises(GrammarError, match="no existe la gramática «fr»"):
-        load("fr")
+    path.write_text(json.dumps({**TINY, "nodes": []}), encoding="utf-8")
+    with pytest.raises(GrammarError, match=r"broken\.json no tiene la forma"):
+        Rules.read(path)
+    path.write_bytes("ñ".encode("cp1252"))
+    with pytest.raises(GrammarError, match=r"broken\.json no es JSON válido"):
+        Rules.read(path)
+    for name in ("fr", str(tmp_path)):
+        with pytest.raises(GrammarError, match="no existe la gramática"):
+            load(name)
+
+
+def test_byte_order_mark_is_tolerated(tmp_path):
+    path = tmp_path / "grammar.json"
+    path.write_text(json.dumps(TINY), encoding="utf-8-sig")
+    assert Rules.read(path).longest == 12
+
+
+def test_unknown_feature_names_the_word():
+    data = copy.deepcopy(TINY)
+    data["lexicon"]["plum"] = {"clases": ["fruit"]}
+    with pytest.raises(GrammarError, match="léxico, «plum»"):
+        Rules(data)
 
 
 def test_longest_text_is_a_bound_by_construction():

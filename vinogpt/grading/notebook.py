@@ -114,7 +114,8 @@ def checksum(cell):
     parts = [cell["source"], cell["cell_type"], grade, solution, locked, data["grade_id"]]
     if grade:
         parts.append(points_of(data))
-    return hashlib.md5("".join(map(str, parts)).encode(), usedforsecurity=False).hexdigest()
+    text = "".join(map(str, parts)).encode(errors="replace")  # medio emoji no cabe en UTF-8
+    return hashlib.md5(text, usedforsecurity=False).hexdigest()
 
 
 def stated_points(notebook):

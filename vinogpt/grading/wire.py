@@ -1,7 +1,7 @@
 """Conversación entre dos procesos que no se fían uno del otro: solo datos simples y llamadas.
 
-Un mensaje es una cabecera de 16 bytes (longitud del JSON y de los bloques), un texto JSON
-`[kind, value]` y los bytes de los arrays. Hay tres clases:
+Un mensaje es una cabecera de 16 bytes (longitud del JSON y de los arrays), un texto JSON
+`[kind, value]` y los bytes de los arrays, uno tras otro. Hay tres clases:
 
 - `call`: `[number, args, kwargs]`, llama a la función `number` del otro extremo;
 - `value`: lo que esa llamada devuelve;
@@ -11,6 +11,7 @@ Mientras espera su respuesta, cada extremo atiende las llamadas del otro, así q
 viajar como argumento. Nunca se usa pickle ni se crea un objeto de otra clase.
 """
 
+import io
 import json
 import math
 import struct
@@ -20,15 +21,15 @@ import numpy as np
 from vinogpt.check import CheckFailed, plain
 
 HEADER = struct.Struct("!QQ")
-LIMIT = 2**28  # bytes por mensaje
+# Un objeto de Python ocupa unas veinte veces lo que su JSON: por eso el texto tiene menos sitio.
+TEXT_LIMIT, DATA_LIMIT = 2**24, 2**28  # bytes por mensaje
 
 
 def encode(value, blobs, number):
     """Árbol JSON de un dato simple; los arrays van a `blobs` y las funciones son números."""
     if isinstance(value, np.ndarray):
-        offset = sum(map(len, blobs))
         blobs.append(value.tobytes())
-        return {"array": [value.dtype.str, list(value.shape), offset]}
+        return {"array": [value.dtype.str, list(value.shape)]}
     if isinstance(value, list):
         return [encode(item, blobs, number) for item in value]
     if isinstance(value, tuple):  # solo como clave
@@ -40,7 +41,10 @@ def encode(value, blobs, number):
 
 
 def decode(tree, blobs, function):
-    """Inversa de `encode`; `function` hace de un número algo que se puede llamar."""
+    """Inversa de `encode`, con los bytes de los arrays en el archivo `blobs`.
+
+    `function` hace de un número algo que se puede llamar.
+    """
     if isinstance(tree, list):
         return [decode(item, blobs, function) for item in tree]
     if not isinstance(tree, dict):
@@ -57,16 +61,21 @@ def decode(tree, blobs, function):
     raise ValueError(f"clase desconocida: {kind}")
 
 
-def decode_array(dtype, shape, offset, blobs):
-    """Array nuevo a partir de sus bytes; ValueError si no son números, booleanos o textos."""
+def decode_array(dtype, shape, blobs):
+    """Array nuevo con los bytes que siguen en `blobs`: cada byte sirve para uno solo.
+
+    ValueError si no son números, booleanos o textos, o si faltan bytes.
+    """
     dtype = np.dtype(dtype)
-    if dtype.kind not in "biufU" or any(type(n) is not int or n < 0 for n in [*shape, offset]):
+    if dtype.kind not in "biufU" or any(type(n) is not int or n < 0 for n in shape):
         raise ValueError("array no admitido")
-    if offset + math.prod(shape) * dtype.itemsize > len(blobs):
+    size = math.prod(shape) * dtype.itemsize
+    data = blobs.read(min(size, DATA_LIMIT))
+    if len(data) < size:
         raise ValueError("array incompleto")
     if dtype.kind == "b":  # un byte distinto de 0 y 1 no es un booleano
-        return np.ndarray(shape, np.uint8, blobs, offset).astype(bool)
-    return np.ndarray(shape, dtype, blobs, offset).copy()
+        return np.ndarray(shape, np.uint8, data).astype(bool)
+    return np.ndarray(shape, dtype, data).copy()
 
 
 def readable(text):
@@ -109,17 +118,20 @@ class Peer:
         blobs = []
         tree = encode(plain([kind, value], leaf=lambda function: function), blobs, self.offer)
         text, data = json.dumps(tree).encode(), b"".join(blobs)
-        if len(text) + len(data) > LIMIT:
-            raise CheckFailed(f"demasiados datos de una vez: más de {LIMIT // 2**20} MB")
+        if len(text) > TEXT_LIMIT or len(data) > DATA_LIMIT:
+            raise CheckFailed(
+                f"demasiados datos de una vez: más de {TEXT_LIMIT // 2**20} MB de listas "
+                f"o de {DATA_LIMIT // 2**20} MB de arrays"
+            )
         self.writer.write(HEADER.pack(len(text), len(data)) + text + data)
         self.writer.flush()
 
     def receive(self):
         text, data = HEADER.unpack(self.read(HEADER.size))
-        if text + data > LIMIT:
+        if text > TEXT_LIMIT or data > DATA_LIMIT:
             raise ValueError("mensaje demasiado largo")
         tree = json.loads(self.read(text))
-        kind, value = decode(tree, self.read(data), self.proxy)
+        kind, value = decode(tree, io.BytesIO(self.read(data)), self.proxy)
         return kind, value
 
     def read(self, size):
