@@ -5,8 +5,10 @@ Las demás respuestas de su ejercicio son las del original. Entre las erróneas 
 del capítulo y del paquete, allí donde el ejercicio pide algo más.
 """
 
+import heapq
 import re
 import string
+import unicodedata
 from collections import Counter, defaultdict
 from itertools import chain, groupby, pairwise
 
@@ -44,6 +46,10 @@ def wrong(reason):
 
 
 # --- 1.1 word_tokens -------------------------------------------------------------------------
+
+
+def split_words_without_lower(text):
+    return text.translate({ord(c): f" {c} " for c in string.punctuation}).split()
 
 
 @right
@@ -131,6 +137,38 @@ def word_tokens__characters_only(text):
 @wrong("devuelve el texto en lugar de la lista")
 def word_tokens__text(text):
     return pad_punctuation(text.lower())
+
+
+@right
+def word_tokens__replace_signs(text):
+    for sign in string.punctuation:
+        text = text.replace(sign, f" {sign} ")
+    return tuple(token.lower() for token in text.split())  # las tuplas valen como listas
+
+
+@wrong("la clase de signos, sin escapar: se pierde la barra invertida")
+def word_tokens__unescaped(text):
+    return re.sub(f"([{string.punctuation}])", r" \1 ", text.lower()).split()
+
+
+@wrong("el guion bajo cuenta como letra")
+def word_tokens__underscore(text):
+    return re.findall(r"[\w¿«»¡½]+|[^\w\s]", text.lower())
+
+
+@wrong("solo los signos que salen en la prosa")
+def word_tokens__prose_signs(text):
+    return re.sub(r"([!\"%&'()*,\-./:;?\[\]])", r" \1 ", text.lower()).split()
+
+
+@wrong("casefold: la ß se vuelve ss")
+def word_tokens__casefold(text):
+    return split_words_without_lower(text.casefold())
+
+
+@wrong("normaliza el texto: ½ pasa a tres caracteres")
+def word_tokens__normalises(text):
+    return split_words_without_lower(unicodedata.normalize("NFKC", text.lower()))
 
 
 # --- 1.1 build_vocabulary --------------------------------------------------------------------
@@ -234,6 +272,40 @@ def build_vocabulary__mutates(documents, size):
     for document in documents[1:]:
         tokens += document
     return ["", "[UNK]", *by_frequency(tokens)][:size]
+
+
+@right
+def build_vocabulary__heap(documents, size):
+    counts = Counter(flat(documents)).items()
+    best = heapq.nlargest(size - 2, counts, key=lambda item: item[::-1])
+    return ["", "[UNK]", *(token for token, _ in best)]
+
+
+@wrong("los empates, sin mirar mayúsculas")
+def build_vocabulary__caseless_ties(documents, size):
+    counts = Counter(flat(documents))
+    order = sorted(counts, key=lambda token: (counts[token], token.lower(), token), reverse=True)
+    return ["", "[UNK]", *order][:size]
+
+
+@wrong("los empates, por longitud")
+def build_vocabulary__length_ties(documents, size):
+    counts = Counter(flat(documents))
+    order = sorted(counts, key=lambda token: (counts[token], len(token), token), reverse=True)
+    return ["", "[UNK]", *order][:size]
+
+
+@wrong("descarta lo que sale una vez")
+def build_vocabulary__drops_rare(documents, size):
+    counts = Counter(flat(documents))
+    frequent = flat([token] * n for token, n in counts.items() if n > 1)
+    return ["", "[UNK]", *by_frequency(frequent)][:size]
+
+
+@wrong("recorta con most_common y ordena después")
+def build_vocabulary__most_common_then_sort(documents, size):
+    best = Counter(flat(documents)).most_common(size - 2)
+    return ["", "[UNK]", *(token for n, token in sorted(((n, t) for t, n in best), reverse=True))]
 
 
 # --- 1.2 bpe_encode --------------------------------------------------------------------------
@@ -459,6 +531,63 @@ def bpe_encode__only_merged(text, merges):
     return [item for item in bpe_encode__package_and_positions(text, merges) if len(item[0]) > 1]
 
 
+@right
+def bpe_encode__numpy_positions(text, merges):
+    found = bpe_encode__package_and_positions(text, merges)
+    return [(np.str_(piece), np.int64(start), np.int32(end)) for piece, start, end in found]
+
+
+@wrong("sustituye en un texto con separadores, que se pisan")
+def bpe_encode__replaces(text, merges):
+    result = []
+    for word in re.finditer(r"\S+", text):
+        pieces, before = f" {' '.join(word.group())} ", None
+        while pieces != before:
+            before = pieces
+            present = (pair for pair in merges if f" {' '.join(pair)} " in pieces)
+            for pair in list(present)[:1]:
+                pieces = pieces.replace(f" {' '.join(pair)} ", f" {''.join(pair)} ")
+        result += with_positions(pieces.split(), word.start())
+    return result
+
+
+@wrong("busca la unión por su texto: confunde a+bc con ab+c")
+def bpe_encode__joined_key(text, merges):
+    joined = [left + right_ for left, right_ in merges]
+    result = []
+    for word in re.finditer(r"\S+", text):
+        pieces = list(word.group())
+        while ranks := [joined.index(a + b) for a, b in pairwise(pieces) if a + b in joined]:
+            i = 0
+            while i + 1 < len(pieces):
+                if pieces[i] + pieces[i + 1] == joined[min(ranks)]:
+                    pieces[i : i + 2] = [pieces[i] + pieces[i + 1]]
+                i += 1
+        result += with_positions(pieces, word.start())
+    return result
+
+
+@wrong("repite pasadas enteras por la lista de reglas")
+def bpe_encode__sweeps(text, merges):
+    rounds = merges * len(text)
+    return bpe_encode__one_pass(text, rounds)
+
+
+@wrong("busca cada palabra desde el principio del texto")
+def bpe_encode__index_word(text, merges):
+    ranks = {tuple(pair): rank for rank, pair in enumerate(merges)}
+    return flat(with_positions(apply_merges(w, ranks), text.index(w)) for w in text.split())
+
+
+@wrong("recuerda las palabras de otras llamadas, hechas con otras reglas")
+def bpe_encode__stale_cache(text, merges, cache={}):  # noqa: B006 (es el error)
+    ranks = {tuple(pair): rank for rank, pair in enumerate(merges)}
+    words = list(re.finditer(r"\S+", text))
+    for word in words:
+        cache.setdefault(word.group(), apply_merges(word.group(), ranks))
+    return flat(with_positions(cache[w.group()], w.start()) for w in words)
+
+
 # --- 1.3 masked_mean -------------------------------------------------------------------------
 
 
@@ -547,6 +676,35 @@ def masked_mean__unique(E, ids, mask):
         for x, m in zip(ids, mask, strict=True)
     ]
     return np.array(rows)
+
+
+@right
+def masked_mean__masked_array(E, ids, mask):
+    hidden = np.broadcast_to(~mask[..., None], E[ids].shape)
+    return np.ma.masked_array(E[ids], hidden).mean(axis=1).filled(0)
+
+
+@right
+def masked_mean__nan_to_num(E, ids, mask):
+    with np.errstate(invalid="ignore"):
+        return np.nan_to_num((E[ids] * mask[..., None]).sum(axis=1) / mask.sum(axis=1)[:, None])
+
+
+@wrong("toma las primeras n_b posiciones, no las de la máscara")
+def masked_mean__prefix(E, ids, mask):
+    prefix = np.arange(ids.shape[1]) < mask.sum(axis=1, keepdims=True)
+    return masked_mean__loops(E, ids, prefix)
+
+
+@wrong("la mediana")
+def masked_mean__median(E, ids, mask):
+    rows = [E[x[m]] if m.any() else 0 * E[:1] for x, m in zip(ids, mask, strict=True)]
+    return np.array([np.median(row, axis=0) for row in rows])
+
+
+@wrong("squeeze: pierde el eje cuando B = 1 o d = 1")
+def masked_mean__squeezes(E, ids, mask):
+    return masked_mean__loops(E, ids, mask).squeeze()
 
 
 # --- 1.3 masked_mean_gradient ----------------------------------------------------------------
@@ -685,6 +843,49 @@ def masked_mean_gradient__mutates(ids, mask, upstream, V):
 @wrong("fija V con el mayor id")
 def masked_mean_gradient__guesses_size(ids, mask, upstream, V):
     return masked_mean_gradient__loops(ids, mask, upstream, int(ids.max()) + 1)
+
+
+@right
+def masked_mean_gradient__nonzero(ids, mask, upstream, V):
+    gradient = np.zeros((V, upstream.shape[1]))
+    b, t = np.nonzero(mask)
+    np.add.at(gradient, ids[b, t], upstream[b] / mask.sum(axis=1)[b, None])
+    return gradient
+
+
+@wrong("reparte entre las primeras n_b posiciones")
+def masked_mean_gradient__prefix(ids, mask, upstream, V):
+    prefix = np.arange(ids.shape[1]) < mask.sum(axis=1, keepdims=True)
+    return masked_mean_gradient__loops(ids, prefix, upstream, V)
+
+
+@wrong("cada token cuenta una vez por reseña")
+def masked_mean_gradient__once_per_review(ids, mask, upstream, V):
+    gradient = np.zeros((V, upstream.shape[1]))
+    for x, m, g in zip(ids, mask, upstream, strict=True):
+        gradient[np.unique(x[m])] += g / max(m.sum(), 1)
+    return gradient
+
+
+@wrong("una reseña pisa lo que dejó la anterior")
+def masked_mean_gradient__overwrites_reviews(ids, mask, upstream, V):
+    gradient = np.zeros((V, upstream.shape[1]))
+    for x, m, g in zip(ids, mask, upstream, strict=True):
+        for v in x[m]:
+            gradient[v] = g * (x[m] == v).mean()
+    return gradient
+
+
+@wrong("acumula en una tabla de enteros")
+def masked_mean_gradient__integers(ids, mask, upstream, V):
+    return masked_mean_gradient__loops(ids, mask, upstream, V).astype(int)
+
+
+@wrong("la tabla no se pone a cero entre llamadas")
+def masked_mean_gradient__keeps_table(ids, mask, upstream, V, tables={}):  # noqa: B006 (es el error)
+    table = tables.setdefault((V, upstream.shape[1]), np.zeros((V, upstream.shape[1])))
+    table += masked_mean_gradient__loops(ids, mask, upstream, V)
+    return table
 
 
 # --- 1.4 shifted_ppmi ------------------------------------------------------------------------
@@ -830,6 +1031,36 @@ def shifted_ppmi__square(counts, alpha, k):
     smooth = sums**alpha
     expected = np.outer(sums, smooth / smooth.sum()) * k
     return np.log(np.maximum(counts / np.where(expected > 0, expected, 1), 1))
+
+
+@right
+def shifted_ppmi__nan_and_warnings(counts, alpha, k):
+    context = counts.sum(axis=0) ** alpha
+    with np.errstate(divide="ignore", invalid="ignore"):
+        table = np.log(counts / counts.sum(axis=1, keepdims=True) / (context / context.sum()))
+    table -= np.log(k)
+    table[~(table > 0)] = 0
+    return table
+
+
+@wrong("un alpha fijo fuera del ejemplo")
+def shifted_ppmi__fixed_alpha(counts, alpha, k):
+    return shifted_ppmi__loops(counts, alpha if alpha in (0.5, 1) else 0.75, k)
+
+
+@wrong("redondea k a un entero fuera del ejemplo")
+def shifted_ppmi__integer_shift(counts, alpha, k):
+    return shifted_ppmi__loops(counts, alpha, k if k == 1.25 else round(k))
+
+
+@wrong("redondea a tres decimales")
+def shifted_ppmi__rounds(counts, alpha, k):
+    return np.round(shifted_ppmi__loops(counts, alpha, k), 3)
+
+
+@wrong("evita log 0 con una constante que se nota")
+def shifted_ppmi__epsilon(counts, alpha, k):
+    return shifted_ppmi__loops(counts + 0.01, alpha, k) * (counts > 0)
 
 
 # --- 1.5 mutual_neighbours -------------------------------------------------------------------

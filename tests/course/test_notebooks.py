@@ -160,6 +160,15 @@ def test_locked_cells_read_no_name_of_a_raising_cell(released, exercise):
     assert [cell.source for cell in locked if read_by(cell) & (missing - given)] == []
 
 
+def test_locked_cells_without_points_never_fail(released, exercise):
+    notebook = released(exercise)
+    marks = [cell.metadata.get("nbgrader", {}) for cell in code_cells(notebook)]
+    setup = [mark.get("locked") and not mark.get("grade") for mark in marks]
+    assert any(setup), "No hay celdas de preparación."
+    errors = [error for given, error in zip(setup, raised(notebook), strict=True) if given]
+    assert set(errors) == {None}, "Una celda de preparación usa una respuesta sin escribir."
+
+
 def test_defined_by_and_read_by_look_only_at_global_names():
     source = "%time\nimport sys\na = b\ndef c(d):\n    e = d + f\n    return e"
     cell = nbformat.v4.new_code_cell(source)

@@ -19,7 +19,8 @@ KB = 1024
 ENGLISH = re.compile(
     r"\b(link to|toggle|search|contents|on this page|skip to|back to|print|copy|color mode|light"
     r"|dark|system settings|next|previous|home|edit|suggest|launch|download|fullscreen|note|warning"
-    r"|tip|show|hide|click|navigation|main|page|built with|last updated|by the)\b",
+    r"|tip|show|hide|click|navigation|main|page|built with|last updated|by the"
+    r"|the|an|of|and|or|to|in|with|for|from|this|your|is|are|not|report|issue|open|close)\b",
     re.IGNORECASE,
 )
 INTERFACE = """() => {
