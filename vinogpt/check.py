@@ -214,7 +214,10 @@ def reason(error):
     line = frame.line if frame else type(error).__name__
     if isinstance(error, AssertionError):
         return f"No se cumple `{line}`"
+    if isinstance(error, NameError):
+        return f"A la comprobación le falta `{error.name}`: ¿has borrado la celda de los import?"
+    likely = "falta `return`" if "NoneType" in str(error) else "forma o tipo distintos"
     return (
-        "La comprobación no puede usar lo que devuelve tu código (¿forma o tipo distintos?): "
+        f"La comprobación no puede usar lo que devuelve tu código (¿{likely}?): "
         f"{type(error).__name__}: {error}, en `{line}`"
     )

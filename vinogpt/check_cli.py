@@ -25,6 +25,7 @@ from vinogpt.grading.notebook import (
 from vinogpt.grading.score import grade_notebook
 
 OUTPUT_LIMIT = 1_000_000  # bytes de salidas que admite el archivo de entrega
+SECONDS = 10  # lo que puede tardar una comprobación; las visibles tardan menos de 2
 COPY_NAME = re.compile(r"^(?:Copia de |Copy of )+|[ _]?\(\d+\)$")
 MODIFIED = "La celda está modificada y no se ejecuta: recupera la del cuaderno original."
 NO_CHECKS = (
@@ -81,7 +82,7 @@ def report(path, out):
     reasons = run_checks(notebook, checks)
     print_table(checks, reasons)
     notebook, size_notes = without_large_outputs(notebook)
-    for note in [*notes, *warnings(notebook, cells), *size_notes]:
+    for note in dict.fromkeys([*notes, *warnings(notebook, cells), *size_notes]):
         print(paragraph("⚠ ", note))
     print(next_step(checks, reasons, path))
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -146,7 +147,8 @@ def run_checks(notebook, checks):
     visible = [cell for cell in checks if is_visible(cell)]
     skipped = {cell.position for cell in checks} - {cell.position for cell in visible}
     kept = [cell for i, cell in enumerate(notebook["cells"]) if i not in skipped]
-    results = grade_notebook(notebook, {**notebook, "cells": kept})
+    print(f"Comprobaciones: {len(visible)}. La que pase de {SECONDS} s se detiene.", flush=True)
+    results = grade_notebook(notebook, {**notebook, "cells": kept}, seconds=SECONDS)
     reasons.update((c, result.reason) for c, result in zip(visible, results, strict=True))
     return reasons
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from nbgrader.api import Gradebook
+from nbgrader.preprocessors import IgnorePattern
+from traitlets.config.loader import PyFileConfigLoader
 
 from vinogpt.grading.gradebook import CsvExport, HideHiddenTests, harmless
 
@@ -71,3 +73,11 @@ def test_export_survives_commas_and_lists_who_did_not_submit(tmp_path, monkeypat
         [row] = csv.DictReader(file)
     assert (row["student_id"], row["last_name"]) == ("ana", 'Paz, "la"\nnueva')
     assert (row["first_name"], row["score"]) == ("'=1+1", "0.0")
+
+
+def test_stderr_is_removed_before_the_mark_is_decided(repo):
+    config = PyFileConfigLoader("nbgrader_config.py", path=str(repo)).load_config()
+    warning = new_output("stream", name="stderr", text="\naviso de una biblioteca")
+    cell = new_code_cell(outputs=[warning])
+    IgnorePattern(config=config).preprocess_cell(cell, {}, 0)
+    assert cell.outputs == []

@@ -187,6 +187,13 @@ def test_unusable_results_are_explained():
     assert "¿forma o tipo distintos?" in message and "`return f(1).shape`" in message
 
 
+def test_likely_causes_are_named():
+    no_return = failure(lambda f: f(1).shape, f=lambda x: None)
+    assert "¿falta `return`?" in no_return
+    no_imports = failure(cell("def test(f):\n  np.allclose(f(1), 1)"), f=lambda x: x)
+    assert "le falta `np`: ¿has borrado la celda de los import?" in no_imports
+
+
 def test_circular_result_is_a_failure():
     circular = []
     circular.append(circular)

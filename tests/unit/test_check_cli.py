@@ -193,6 +193,14 @@ def test_byte_order_mark_is_tolerated(tmp_path):
     assert read_notebook(path) == exercise()
 
 
+def test_windows_line_ends_are_not_edits(tmp_path):
+    path, windows = tmp_path / "a.ipynb", exercise()
+    for cell in windows["cells"]:
+        cell["source"] = cell["source"].replace("\n", "\r\n")
+    path.write_text(json.dumps(windows), encoding="utf-8")
+    assert read_notebook(path) == exercise()
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

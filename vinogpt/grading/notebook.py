@@ -65,7 +65,7 @@ def normalise_cell(cell):
     if not (isinstance(nbgrader, dict) and isinstance(nbgrader.get("grade_id"), str)):
         metadata.pop("nbgrader", None)
     text = "".join(map(str, source)) if isinstance(source, list) else str(source)
-    return {**cell, "source": text, "metadata": metadata}
+    return {**cell, "source": text.replace("\r\n", "\n"), "metadata": metadata}
 
 
 def cells_of(notebook):
