@@ -13,7 +13,7 @@ import pytest
 
 from vinogpt.check import CheckFailed, Local, check
 from vinogpt.grading.notebook import cells_of, compile_cell, parameters, read_notebook
-from vinogpt.grading.process import Child
+from vinogpt.grading.process import COMMAND, Child
 from vinogpt.grading.score import Result, answer, grade_notebook
 from vinogpt.grading.wire import HEADER, Peer, decode_array
 
@@ -374,3 +374,11 @@ def test_check_does_not_need_tensorflow():
     command = "import sys, vinogpt.check; print({'tensorflow', 'IPython'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True)
     assert done.stdout == "set()\n"
+
+
+def test_the_child_works_the_same_inside_a_sandbox(bwrap):
+    files = ["--ro-bind", "/", "/", "--dev", "/dev", "--tmpfs", "/tmp", "--chdir", "/tmp"]
+    child = Child([bwrap, *files, "--unshare-all", "--die-with-parent", *COMMAND])
+    child.run("celda", "import socket\ndef networks(): return socket.if_nameindex()")
+    assert [name for _, name in child.get("networks")()] == ["lo"]
+    child.close()
