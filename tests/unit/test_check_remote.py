@@ -377,8 +377,8 @@ def test_check_does_not_need_tensorflow():
 
 
 def test_the_child_works_the_same_inside_a_sandbox(bwrap):
-    files = ["--ro-bind", "/", "/", "--dev", "/dev", "--tmpfs", "/tmp", "--chdir", "/tmp"]
-    child = Child([bwrap, *files, "--unshare-all", "--die-with-parent", *COMMAND])
+    isolation = ["--ro-bind", "/", "/", "--dev", "/dev", "--unshare-all", "--die-with-parent"]
+    child = Child([bwrap, *isolation, *COMMAND])
     child.run("celda", "import socket\ndef networks(): return socket.if_nameindex()")
     assert [name for _, name in child.get("networks")()] == ["lo"]
     child.close()
