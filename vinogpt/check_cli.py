@@ -8,6 +8,7 @@ Código de salida: 0 si todas se cumplen, 1 si alguna no, 2 si el cuaderno no se
 
 import ast
 import json
+import os
 import re
 import sys
 import textwrap
@@ -54,6 +55,9 @@ def main(argv):
         return fail(str(error))
     except SyntaxError as error:
         return fail(f"Una celda de comprobación no es Python válido: {error.msg}")
+    except BrokenPipeError:  # quien lee la salida ya tiene bastante: ... | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except OSError as error:
         return fail(f"No se puede escribir en {error.filename}: {error.strerror}")
 
