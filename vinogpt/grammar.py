@@ -23,9 +23,9 @@ from typing import NamedTuple
 import numpy as np
 
 from vinogpt import limits
-from vinogpt.rules import END, STYLE, GrammarError, Rules, Symbol, Word, rows_of, symbol_of
+from vinogpt.rules import END, REGISTER, STYLE, GrammarError, Rules, Symbol, rows_of, symbol_of
 
-__all__ = ["END", "Grammar", "GrammarError", "Violation", "Word", "load"]
+__all__ = ["END", "Grammar", "GrammarError", "Violation", "load"]
 
 
 class Move(NamedTuple):
@@ -35,6 +35,7 @@ class Move(NamedTuple):
     probability: float | tuple[float, ...]
     pending: tuple[Symbol, ...]  # lo que queda por decir del tramo expandido
     sets: tuple[tuple[str, str], ...]  # registros que fija
+    reads: frozenset[str]  # registros, fijados antes, de los que depende qué palabra cabe
     node: str
 
 
@@ -63,9 +64,8 @@ class State:
     __slots__ = ("menu", "next", "prior", "registers", "stack")
 
     def __init__(self, stack, registers, prior, menu):
-        self.stack, self.registers = stack, registers
+        self.stack, self.registers, self.menu, self.next = stack, registers, menu, {}
         self.prior = prior  # p(z) si el estilo se sortea justo al llegar aquí
-        self.menu, self.next = menu, {}
 
 
 class Grammar:
@@ -73,7 +73,7 @@ class Grammar:
 
     def __init__(self, rules: Rules):
         self.rules = rules
-        self.lexicon: dict[str, Word] = rules.lexicon
+        self.lexicon = rules.lexicon
         self.vocabulary: list[str] = list(rules.lexicon)
         self._states: dict[tuple, State] = {}
         self._menus: dict[tuple, Menu] = {}
@@ -207,26 +207,26 @@ class Grammar:
         return self._menus[key]
 
     def _new_menu(self, top, registers) -> Menu:
-        found = list(self._expand(top, registers, (), self.rules.start.text))
+        found = list(self._expand(top, registers, (), frozenset(), self.rules.start.text))
         columns = zip(*(move.probability for move in found), strict=True)
         moves = {move.word: move._replace(probability=_scalar(move.probability)) for move in found}
         return Menu(moves, list(moves), [_cumulative(column) for column in columns], len(top))
 
-    def _expand(self, stack, registers, sets, owner):
+    def _expand(self, stack, registers, sets, reads, owner):
         """Pasos posibles desde una pila: expande el primer símbolo hasta dar con palabras."""
         top = stack[0] if stack else symbol_of(END, owner, True)
         if top.is_word:
-            yield Move(top.text, self._ones, stack[1:], sets, top.owner)
+            yield Move(top.text, self._ones, stack[1:], sets, reads, top.owner)
             return
         node = self.rules.resolve(top, registers)
-        column = node.columns.index(registers[node.by]) if node.by in registers else 0
+        reads = reads | {*REGISTER.findall(top.text), node.by} & registers.keys() - dict(sets)
+        i = node.columns.index(registers[node.by]) if node.by in registers else 0
         for row in node.rows:
-            by_style = node.by == STYLE
-            p = row.probability if by_style else (row.probability[column],) * len(self._ones)
+            p = row.probability if node.by == STYLE else (row.probability[i],) * len(self._ones)
             if any(p):
                 new = row.assign(registers)
                 after = {**registers, **dict(new)}
-                for move in self._expand(row.symbols + stack[1:], after, sets + new, owner):
+                for move in self._expand(row.symbols + stack[1:], after, sets + new, reads, owner):
                     yield move._replace(probability=tuple(map(mul, p, move.probability)))
 
     def _violation(self, position, found, state, belief) -> Violation:

@@ -54,7 +54,7 @@ def entropy_rate(grammar, n: int, seed: int, method: str = "surprisal") -> Entro
     joint, length = joint_entropy(grammar.rules)
     lengths = [len(tokens) + 1 for tokens in reviews]
     if method == "surprisal":
-        nats, error = _ratio(surprisals, lengths)
+        nats, error = ratio(surprisals, lengths)
     else:
         hidden = [-sum(b * math.log(b) for b in belief if b) for belief in beliefs]
         nats = (joint - np.mean(hidden)) / length
@@ -161,7 +161,7 @@ def window_limit(grammar, k: int, n: int, seed: int) -> WindowLimit:
             logs.append(math.log(graph.predict(tuple(tokens[t : t + k]))[word]))
         losses.append(-sum(logs))
         lengths.append(len(tokens) + 1)
-    return WindowLimit(*_interval(*_ratio(losses, lengths)))
+    return WindowLimit(*_interval(*ratio(losses, lengths)))
 
 
 class StateGraph:
@@ -259,7 +259,7 @@ def _totals(steps, logs) -> Counter:
     return totals
 
 
-def _ratio(totals, lengths) -> tuple[float, float]:
+def ratio(totals, lengths) -> tuple[float, float]:
     """Cociente de sumas y su error típico (método delta)."""
     totals, lengths = np.array(totals), np.array(lengths)
     nats = totals.sum() / lengths.sum()
