@@ -1,7 +1,7 @@
 # Cada verbo prepara lo que necesita: scripts/course.py lo hace todo, también en Windows.
 #   make book        make test        make test ARGS="-k grammar"        make book PYTHON=python3.12
 PYTHON ?= python3
-VERBS = book serve test exercises execute bench
+VERBS = book serve test exercises execute grade student bench
 
 .PHONY: help $(VERBS)
 

@@ -1,13 +1,13 @@
 """Configuración de nbgrader para el curso; se lee al ejecutarlo desde esta carpeta.
 
-Lo que cambia respecto a nbgrader tal cual está explicado junto a cada línea. Las respuestas se
-ejecutan sin aislar: califica entregas de desconocidos en un equipo que no importe perder.
+Lo que cambia respecto a nbgrader tal cual está explicado junto a cada línea.
 """
 
-from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
-from nbgrader.preprocessors import GetGrades
+from nbgrader.preprocessors import SaveAutoGrades
 
-from vinogpt.grading.gradebook import CsvExport, HideHiddenTests
+from vinogpt.grading.autograded import TrustedGrade
+from vinogpt.grading.export import CsvExport
+from vinogpt.grading.feedback import FeedbackExporter
 
 c = get_config()  # noqa: F821 (la define quien lee este archivo)
 
@@ -20,17 +20,12 @@ c.ClearSolutions.code_stub = {
 }
 c.ClearSolutions.text_stub = "Escribe aquí tu respuesta."
 
-# Una celda con la etiqueta skip-execution no se ejecuta, y sin salida da todos los puntos.
-c.Execute.skip_cells_with_tag = ""
-c.Execute.timeout = 60  # segundos por celda
+# nbgrader ejecutaría aquí mismo el código del alumno y se fiaría de lo que sale. Esto rehace el
+# cuaderno desde el original y lo califica en una caja de arena. Los retrasos, con `vinogpt grade`.
+c.Autograde.sanitize_preprocessors = [TrustedGrade]
+c.Autograde.autograde_preprocessors = [SaveAutoGrades]
 
-# Cualquier texto en stderr (TensorFlow escribe ahí al importarse) dejaría la celda en 0 puntos.
-c.IgnorePattern.enabled = True
-c.IgnorePattern.pattern = "^"
-
-# Añade lo que falta: sin esto, borrar una comprobación conserva la nota de la entrega anterior.
-c.OverwriteCells.add_missing_cells = True
-c.OverwriteCells.missing_cell_notification = "Faltaba la celda {cell_id}; se ha repuesto.\n\n"
-
-c.GenerateFeedback.preprocessors = [GetGrades, HideHiddenTests, CSSHTMLHeaderPreprocessor]
+# La página de nbgrader pide archivos a otros sitios y enseña las pruebas ocultas.
+c.GenerateFeedback.preprocessors = []
+c.GenerateFeedback.exporter_class = FeedbackExporter
 c.ExportApp.plugin_class = CsvExport

@@ -241,6 +241,14 @@ def execute(arguments):
     return run("scripts/execute_notebooks.py", *arguments)
 
 
+def grade(arguments):
+    return run("scripts/demo_class.py", *arguments)
+
+
+def student(arguments):
+    return run("scripts/student_edition.py", *arguments)
+
+
 def bench(arguments):
     """Cada medida de ``benchmarks/``."""
     scripts = sorted((ROOT / "benchmarks").glob("*.py"))
@@ -257,12 +265,21 @@ VERBS = {
     "test": (test, "test", "ejecuta todas las pruebas (argumentos: los de pytest)"),
     "exercises": (exercises, "test", "genera exercises/ a partir de solutions/"),
     "execute": (execute, "test", "ejecuta los notebooks de book/ y guarda sus salidas"),
+    "grade": (grade, "test", "califica una clase de prueba en _build/demo_class"),
+    "student": (student, "test", "escribe la edición pública en _build/student"),
     "bench": (bench, "test", "repite las medidas de benchmarks/ (unos minutos)"),
 }
+# Carpetas que la edición pública no lleva, y los verbos que sin ellas no hacen nada.
+NEEDS = {"test": "tests", "exercises": "solutions", "grade": "solutions", "student": "solutions"}
+
+
+def available(verb):
+    return (ROOT / NEEDS.get(verb, "")).exists()
 
 
 def usage():
-    lines = [f"  {verb:<10} {summary}" for verb, (_, _, summary) in VERBS.items()]
+    shown = {verb: summary for verb, (_, _, summary) in VERBS.items() if available(verb)}
+    lines = [f"  {verb:<10} {summary}" for verb, summary in shown.items()]
     return "Uso: python scripts/course.py VERBO [-- ARGUMENTOS]\n\n" + "\n".join(lines)
 
 
@@ -276,6 +293,8 @@ def main(arguments):
         check_python()
         for stream in (sys.stdout, sys.stderr):
             stream.reconfigure(encoding="utf-8", errors="replace")
+        if not available(verb):
+            raise Problem(f"{verb} necesita {NEEDS[verb]}/, que la edición pública no lleva.")
         prepare(group)
         return action(rest[1:] if rest[:1] == ["--"] else rest)
     except Problem as problem:

@@ -1,8 +1,9 @@
-"""Línea de órdenes: ``python -m vinogpt corpus``, ``tokens`` y ``check``."""
+"""Línea de órdenes: ``python -m vinogpt VERBO``."""
 
 import argparse
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 
 from vinogpt.corpus import CorpusError, load_reviews
@@ -19,14 +20,25 @@ SPANISH = {
     "unrecognized arguments: %s": "no se conoce %s",
     "expected one argument": "falta su valor",
     "ignored explicit argument %r": "no admite el valor %r",
+    "not allowed with argument %s": "no se puede usar con %s",
     "invalid choice: %(value)r (choose from %(choices)s)": "no vale %(value)r; "
     "elige entre %(choices)s",
 }
+argparse._ = lambda message: SPANISH.get(message, message)  # argparse traduce con gettext
 TRAINING_REVIEWS = 2_000
 TOKENIZERS = {  # título, clase y tamaño máximo del vocabulario
     "words": ("Palabras", WordTokenizer, None),
     "chars": ("Caracteres", CharTokenizer, None),
     "bpe": ("Subpalabras (BPE)", BPETokenizer, 1_000),
+}
+ELSEWHERE = {  # verbos con su propio módulo
+    "check": ("check_cli", "comprueba un cuaderno de ejercicios"),
+    "grade": ("grading.cli", "califica las entregas de una clase"),
+    "regrade": ("grading.cli", "repite la calificación y dice qué cambia"),
+    "train": ("train_cli", "entrena un modelo"),
+    "evaluate": ("train_cli", "mide un modelo con reseñas que no ha visto"),
+    "generate": ("train_cli", "escribe reseñas con un modelo"),
+    "info": ("train_cli", "muestra las medidas de un modelo"),
 }
 
 
@@ -47,12 +59,12 @@ def whole_number(text: str) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """Describe los verbos y sus opciones."""
-    argparse._ = lambda message: SPANISH.get(message, message)  # argparse traduce con gettext
-    parser = Parser(prog=PROGRAM, description="VinoGPT: el corpus, los tokens y los ejercicios.")
+    parser = Parser(prog=PROGRAM, description="VinoGPT: el corpus, los modelos y los ejercicios.")
     verbs = parser.add_subparsers(dest="verb", metavar="VERBO", required=True, title="verbos")
     add_corpus_verb(verbs)
     add_tokens_verb(verbs)
-    verbs.add_parser("check", help="comprueba un cuaderno de ejercicios", add_help=False)
+    for verb, (_, about) in ELSEWHERE.items():
+        verbs.add_parser(verb, help=about, add_help=False)
     return parser
 
 
@@ -130,10 +142,10 @@ def in_columns(top: list[str], bottom: list[str], width: int = 78) -> str:
 def main(argv: list[str] | None = None) -> int:
     """Ejecuta un verbo y devuelve el código de salida: 0, o 2 si hay un error."""
     argv = sys.argv[1:] if argv is None else argv
-    if argv[:1] == ["check"]:
-        from vinogpt import check_cli
-
-        return check_cli.main(argv[1:])
+    verb = argv[0] if argv else ""
+    if verb in ELSEWHERE:
+        module = import_module(f"vinogpt.{ELSEWHERE[verb][0]}")
+        return module.main(argv[1:] if verb == "check" else argv)
     sys.stdout.reconfigure(errors="replace")  # una terminal puede no tener todos los signos
     args = build_parser().parse_args(argv)
     try:

@@ -33,7 +33,10 @@ NO_CHECKS = (
     "no tiene comprobaciones. Si tu editor ha borrado los metadatos de las celdas, copia tus "
     "respuestas en el cuaderno original, el de exercises/"
 )
-ONLY_ANSWERS = "Al corregir solo se ejecutan las celdas bloqueadas y las de respuesta."
+ONLY_ANSWERS = (
+    "Al corregir solo se ejecutan las celdas bloqueadas, las de respuesta y lo que estas usan de "
+    "otras celdas tuyas."
+)
 
 
 def main(argv):
@@ -216,10 +219,10 @@ def warnings(notebook, cells):
     for cell in cells:
         if cell.edited and cell.kind == "setup":
             yield f"La celda bloqueada `{cell.id}` está modificada: al corregir se usa la original."
-    defined = set().union(*(cell.names for cell in cells if cell.kind != "extra"))
+    defined = set().union(*(cell.names for cell in cells))
     for cell in filter(is_visible, cells):
         for name in sorted(parameters(cell.text) - defined):
-            yield f"Falta `{name}`: ninguna celda de respuesta lo define ({cell.exercise})."
+            yield f"Falta `{name}`: ninguna celda lo define ({cell.exercise})."
     for exercise, stated in stated_points(notebook).items():
         found = sum(c.points for c in cells if c.kind == "check" and c.exercise == exercise)
         if found < stated:

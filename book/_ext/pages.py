@@ -1,6 +1,7 @@
 """Lo que cada página necesita: descripción, enlaces al repositorio y tarjeta social."""
 
 import re
+from pathlib import Path
 from urllib.parse import quote
 
 from docutils import nodes
@@ -41,9 +42,10 @@ def describe(doctree):
 
 
 def source_path(app, pagename):
-    """Ruta de la fuente en el repositorio. Un ejercicio se corrige en su solución."""
-    path = app.env.doc2path(pagename, base=False)
-    return re.sub(r"^exercises/", "solutions/", str(path))
+    """Ruta de la fuente en el repositorio. Un ejercicio se corrige en su solución, si está."""
+    path = str(app.env.doc2path(pagename, base=False))
+    solution = re.sub(r"^exercises/", "solutions/", path)
+    return solution if Path(app.srcdir, solution).exists() else path
 
 
 def repository_links(app, pagename, title):

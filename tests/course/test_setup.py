@@ -14,7 +14,8 @@ CLOSED = "http://127.0.0.1:9"  # un puerto donde nadie escucha
 @pytest.fixture
 def checkout(repo, tmp_path):
     """Copia de lo que course.py necesita, sin ``.venv``."""
-    (tmp_path / "scripts").mkdir()
+    for folder in ("scripts", "tests"):
+        (tmp_path / folder).mkdir()
     for name in ("scripts/course.py", "pyproject.toml", "requirements.lock"):
         shutil.copy(repo / name, tmp_path / name)
     return tmp_path

@@ -1,18 +1,14 @@
-"""El camino a las notas con los programas de verdad: generar, entregar, calificar, devolver.
+"""El camino a las notas con los verbos de nbgrader: generar, entregar, calificar, devolver.
 
-Un curso de usar y tirar recorre nbgrader entero con la configuración del repositorio; después
-las mismas entregas se califican con las respuestas en otro proceso.
+Un curso de usar y tirar recorre nbgrader entero con la configuración del repositorio, que rehace
+cada entrega y la califica aislada; lo mismo se calcula después sin pasar por nbgrader.
 """
 
 import csv
 import html
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -33,6 +29,14 @@ def noisy(function):
     return inner
 """
 
+CHEAT = """
+import sys
+from pathlib import Path
+
+sys.displayhook("todos los puntos")
+Path("huella.txt").write_text("he estado aquí")
+"""
+
 
 def write_stderr(answer):
     """La misma respuesta, que además escribe en stderr cada vez que se llama."""
@@ -46,12 +50,12 @@ def import_tensorflow(answer):
 
 
 @pytest.fixture(scope="module")
-def course(repo, tmp_path_factory):
-    """Curso temporal con la tarea publicada y seis entregas, calificado de principio a fin."""
+def course(repo, tmp_path_factory, nbgrader, bwrap):
+    """Curso temporal con la tarea publicada y siete entregas, calificado de principio a fin."""
     folder = tmp_path_factory.mktemp("course")
     shutil.copytree(repo / "solutions", folder / "solutions")
     shutil.copy(repo / "nbgrader_config.py", folder)
-    nbgrader(folder, "generate_assignment")
+    nbgrader(folder, "generate_assignment", STEM)
     release = read_json(folder / "exercises" / STEM / f"{STEM}.ipynb")
     answers = answers_of(read_json(folder / "solutions" / STEM / f"{STEM}.ipynb"))
     half = {name: answers[name] for name in ("words", "masked_mean")}
@@ -64,28 +68,17 @@ def course(repo, tmp_path_factory):
         "loud": without(filled(release, loud), "words_check_tokens", "bpe_encode_hidden_words"),
         "heavy": without(filled(release, heavy), None),
         "skip": skipping(release),
+        "cheat": filled(release, dict.fromkeys(answers, CHEAT)),
     }
     for student, notebook in submissions.items():
         target = folder / "submitted" / student / STEM / f"{STEM}.ipynb"
         target.parent.mkdir(parents=True)
         target.write_text(json.dumps(notebook), encoding="utf-8")
-    for command in ("autograde", "generate_feedback"):
-        nbgrader(folder, command)
-    run(folder, "export", "--to=grades.csv")
+        (target.parent / "page.html").write_text("<script>alert(1)</script>", encoding="utf-8")
+    nbgrader(folder, "autograde", STEM)
+    nbgrader(folder, "generate_feedback", STEM)
+    nbgrader(folder, "export", "--to=grades.csv")
     return folder
-
-
-def nbgrader(folder, command):
-    run(folder, command, STEM)
-
-
-def run(folder, *arguments):
-    """Ejecuta nbgrader; llama al programa alembic, que está junto a este Python."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
-    env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env["PATH"]])
-    command = [sys.executable, "-m", "nbgrader", *arguments, "--log-level=WARN"]
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def read_json(path):
@@ -159,8 +152,21 @@ def test_stderr_and_deleted_checks_cost_nothing(course):
     assert scores(course)["loud"] == 20
 
 
-def test_cells_marked_to_be_skipped_run_anyway(course):
-    assert scores(course)["skip"] == 0
+@pytest.mark.parametrize("student", ["skip", "cheat"])
+def test_tricks_earn_nothing_and_leave_no_trace(course, student):
+    assert scores(course)[student] == 0
+    assert not list(course.rglob("huella.txt"))
+
+
+def test_only_the_notebook_reaches_autograded(course):
+    assert {path.name for path in course.glob("autograded/*/*/*")} == {f"{STEM}.ipynb"}
+
+
+def test_score_per_exercise_adds_up(course):
+    with (course / "grades.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            exercises = [float(row[name]) for name in row if name.startswith("Ejercicio")]
+            assert len(exercises) == 4 and sum(exercises) == float(row["score"])
 
 
 def test_tensorflow_costs_nothing(course):

@@ -138,7 +138,7 @@ def test_missing_cells_are_warned(run):
     del notebook["cells"][4]
     assert "el enunciado da 3 puntos y las comprobaciones suman 1" in run(notebook)[1]
     del notebook["cells"][2]
-    assert "⚠ Falta `f`: ninguna celda de respuesta lo define" in run(notebook)[1]
+    assert "⚠ Falta `f`: ninguna celda lo define" in run(notebook)[1]
 
 
 def test_copied_cells_are_warned_and_repaired(run):

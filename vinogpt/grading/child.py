@@ -5,12 +5,17 @@ salida estándar, que aparta antes de ejecutar nada: lo que imprima el alumno va
 """
 
 import os
+import random
 import sys
 import types
+
+import numpy as np
 
 from vinogpt.check import CheckFailed, Local, explain
 from vinogpt.grading.notebook import compile_cell
 from vinogpt.grading.wire import Peer
+
+HOME = "/student"  # carpeta personal dentro de la caja de arena
 
 
 class Notebook(Local):
@@ -22,6 +27,7 @@ class Notebook(Local):
         sys.modules["__main__"] = module
         super().__init__(vars(module))
         self.errors = []
+        reseed()
 
     def run(self, name, text):
         """Ejecuta una celda; devuelve None o por qué falla."""
@@ -42,7 +48,16 @@ class Notebook(Local):
         """Como en el cuaderno; si falta la respuesta, lo explica el primer error de las celdas."""
         if name not in self.answers and self.errors:
             raise CheckFailed(self.errors[0])
+        reseed()
         return super().get(name)
+
+
+def reseed():
+    """El mismo azar en cada comprobación, se ejecuten las que se ejecuten antes."""
+    random.seed(0)
+    np.random.seed(0)
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(0)
 
 
 def serve(reader, writer):

@@ -5,13 +5,18 @@ import hashlib
 import json
 import linecache
 import re
-from pathlib import Path
+from functools import lru_cache
+from itertools import accumulate
 from typing import NamedTuple
 
 HEADING = re.compile(r"(?m)^#{2,4} +(Ejercicio\b.*)$")
-DEFINED = re.compile(r"(?m)^(?:async +)?(?:def|class) +(\w+)|^(\w+)(?: *:[^=\n]*)? *=(?!=)")
+DEFINED = re.compile(r"(?m)^(?:async +)?(?:def|class) +(\w+)|^(\w+) *(?::[^=\n]*)?=(?!=)")
 STATED = re.compile(r"\*\*(\d+(?:\.\d+)?) puntos?\*\*")
 MAGIC = re.compile(r"(?m)^([ \t]*)(?:[%!?].*|[\w.]+\?{1,2}[ \t]*)$")
+# Lo que no reparte un JSON en partes: textos, números y espacios. Sin vuelta atrás: es lineal.
+CONTENT = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[^][{},"]++', re.DOTALL)
+MAX_BYTES = 32_000_000  # de un cuaderno, con sus salidas
+MAX_CELLS, MAX_DEPTH, MAX_VALUES = 2_000, 100, 2_000_000
 
 
 class NotebookError(ValueError):
@@ -21,7 +26,8 @@ class NotebookError(ValueError):
 class Cell(NamedTuple):
     """Celda de código con un papel: `setup`, `answer`, `check` o `extra`, la que añade el alumno.
 
-    `names` son los nombres que define; `edited`, si una celda bloqueada ya no es la original.
+    `names` son los nombres que define; `edited`, si una celda bloqueada ya no es la original;
+    `type`, el de la celda en el archivo: `code`, `markdown` o `raw`.
     """
 
     id: str
@@ -32,51 +38,91 @@ class Cell(NamedTuple):
     names: frozenset
     edited: bool
     position: int
+    type: str = "code"
 
 
 def read_notebook(path):
     """Cuaderno como diccionario, con el texto de cada celda en una sola cadena."""
-    path = Path(path)
     try:
-        notebook = json.loads(path.read_bytes().decode("utf-8-sig"))
+        with open(path, "rb") as file:
+            data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise NotebookError(f"No existe {path}: revisa la ruta y el nombre") from None
     except OSError as error:
         raise NotebookError(f"No se puede leer {path}: {error.strerror}") from None
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+    return parse_notebook(data, path)
+
+
+def parse_notebook(data, name="El archivo"):
+    """El mismo diccionario, a partir de los bytes. Admite marca de orden, UTF-16 y Windows-1252.
+
+    Mide el archivo antes de interpretarlo: NotebookError si es desmesurado o no es un cuaderno.
+    """
+    if len(data) > MAX_BYTES:
+        size = f"{MAX_BYTES / 1e6:.0f} MB"
+        raise NotebookError(f"{name} pasa de {size}: borra las salidas y guárdalo de nuevo")
+    try:
+        text = data.decode(json.detect_encoding(data), "surrogatepass")
+    except UnicodeDecodeError:
+        text = data.decode("cp1252", "replace")
+    marks = CONTENT.sub("", text)
+    depth = accumulate({"[": 1, "{": 1, ",": 0}.get(mark, -1) for mark in marks[:MAX_VALUES])
+    if len(marks) > MAX_VALUES or max(depth, default=0) > MAX_DEPTH:
+        raise NotebookError(f"{name} no es un cuaderno de Jupyter: tiene demasiadas partes")
+    try:
+        notebook = json.loads(text)
+    except (ValueError, RecursionError):
         raise NotebookError(
-            f"{path} no es un cuaderno de Jupyter o está dañado: descárgalo de nuevo en .ipynb"
+            f"{name} no es un cuaderno de Jupyter o está dañado: descárgalo de nuevo en .ipynb"
         ) from None
-    return normalise(notebook, path)
+    return normalise(notebook, name)
 
 
-def normalise(notebook, path="El archivo"):
+def normalise(notebook, name="El archivo"):
     """El mismo cuaderno, con la forma que se espera aquí; NotebookError si no la tiene."""
-    cells = notebook.get("cells") if isinstance(notebook, dict) else None
+    notebook = notebook if isinstance(notebook, dict) else {}
+    cells = notebook.get("cells", sheets(notebook))
     if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
-        raise NotebookError(f"{path} no es un cuaderno de Jupyter con formato 4: guárdalo de nuevo")
+        raise NotebookError(f"{name} no es un cuaderno de Jupyter con formato 4: guárdalo de nuevo")
+    if len(cells) > MAX_CELLS:
+        raise NotebookError(f"{name} tiene más de {MAX_CELLS} celdas: borra las que sobran")
     return {**notebook, "cells": [normalise_cell(cell) for cell in cells]}
 
 
+def sheets(notebook):
+    """Celdas de un cuaderno con formato 3, que las reparte en hojas; None si no las tiene."""
+    found = notebook.get("worksheets")
+    found = [sheet for sheet in found if isinstance(sheet, dict)] if isinstance(found, list) else []
+    parts = [sheet.get("cells") for sheet in found]
+    return [cell for part in parts if isinstance(part, list) for cell in part] or None
+
+
 def normalise_cell(cell):
-    source, metadata = cell.get("source", ""), cell.get("metadata")
+    source = cell.get("source") or cell.get("input") or ""  # `input`, en el formato 3
+    metadata = cell.get("metadata")
     metadata = dict(metadata) if isinstance(metadata, dict) else {}
     nbgrader = metadata.get("nbgrader")
     if not (isinstance(nbgrader, dict) and isinstance(nbgrader.get("grade_id"), str)):
         metadata.pop("nbgrader", None)
     text = "".join(map(str, source)) if isinstance(source, list) else str(source)
-    return {**cell, "source": text.replace("\r\n", "\n"), "metadata": metadata}
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    kind = str(cell.get("cell_type") or "raw")
+    return {**cell, "cell_type": kind, "source": text, "metadata": metadata}
 
 
 def cells_of(notebook):
     """Celdas de código de un cuaderno, en orden, cada una con su papel y su ejercicio."""
+    return [cell for cell in every_cell(notebook) if cell.type == "code"]
+
+
+def every_cell(notebook):
+    """Lo mismo con todas las celdas, también las de texto."""
     exercise, cells = "", []
     for position, cell in enumerate(notebook["cells"]):
-        if cell.get("cell_type") == "markdown":
+        if cell["cell_type"] == "markdown":
             headings = HEADING.findall(cell["source"])
             exercise = headings[-1].strip() if headings else exercise
-        elif cell.get("cell_type") == "code":
-            cells.append(read_cell(cell, exercise, position))
+        cells.append(read_cell(cell, exercise, position))
     return cells
 
 
@@ -97,6 +143,7 @@ def read_cell(cell, exercise, position):
         names=frozenset(filter(None, (name for pair in DEFINED.findall(text) for name in pair))),
         edited=kind in ("setup", "check") and data.get("checksum", "") not in ("", checksum(cell)),
         position=position,
+        type=cell["cell_type"],
     )
 
 
@@ -128,11 +175,12 @@ def stated_points(notebook):
     return stated
 
 
+@lru_cache(500)
 def parameters(text):
     """Respuestas que pide la comprobación de una celda; None si la celda no tiene `@check`."""
     for node in ast.parse(text).body:
         if isinstance(node, ast.FunctionDef) and "check" in map(ast.unparse, node.decorator_list):
-            return {arg.arg for arg in node.args.args} - {"rng"}
+            return frozenset(arg.arg for arg in node.args.args) - {"rng"}
     return None
 
 

@@ -123,8 +123,7 @@ class Peer:
                 f"demasiados datos de una vez: más de {TEXT_LIMIT // 2**20} MB de listas "
                 f"o de {DATA_LIMIT // 2**20} MB de arrays"
             )
-        self.writer.write(HEADER.pack(len(text), len(data)) + text + data)
-        self.writer.flush()
+        self.write(HEADER.pack(len(text), len(data)) + text + data)
 
     def receive(self):
         text, data = HEADER.unpack(self.read(HEADER.size))
@@ -139,6 +138,10 @@ class Peer:
         if len(data) < size:
             raise EOFError
         return data
+
+    def write(self, data):
+        self.writer.write(data)
+        self.writer.flush()
 
     def offer(self, function):
         """Número con el que el otro extremo puede llamar a `function`."""

@@ -1,0 +1,42 @@
+"""nbgrader y Chromium, como los usa quien califica."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+
+
+@pytest.fixture(scope="session")
+def nbgrader():
+    """Ejecuta nbgrader en la carpeta de un curso: `nbgrader(course, "autograde", "01_x")`."""
+
+    def run(course, *arguments):
+        # nbgrader llama al programa alembic, que está junto a este Python.
+        env = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
+        env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env["PATH"]])
+        command = [sys.executable, "-W", "ignore", "-m", "nbgrader", *arguments, "--log-level=WARN"]
+        done = subprocess.run(command, cwd=course, env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def browser(chromium):
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser):
+    """Una pestaña limpia."""
+    context = browser.new_context()
+    yield context.new_page()
+    context.close()
