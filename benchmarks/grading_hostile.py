@@ -44,6 +44,24 @@ COLUMNS = [  # cuántas entregas; fair: obtienen justo lo que merecen y no dejan
     "leave_a_trace",
     "fair",
 ]
+SLOW = {  # agotan un límite: decenas de segundos cada una
+    "endless_loop",
+    "endless_loop_when_called",
+    "endless_printing",
+    "endless_recursion",
+    "giant_list",
+    "input_is_awaited",
+    "loop_deaf_to_signals",
+    "many_small_pieces",
+    "memory_bomb",
+    "memory_of_many",
+    "numbers_too_long",
+    "ranges_without_end",
+    "sleep",
+    "slow_drip",
+    "tensorflow_spins",
+    "truncated_frame",
+}
 HONEST = ["aaa", "mmm", "zzz"]  # entregas perfectas, al principio, en medio y al final
 LATER = "zzz"  # la entrega que va detrás, ilegible: solo dice si el turno llega hasta ella
 
@@ -126,33 +144,30 @@ def ours(attacks, *options):
 
 
 def graded_class(course, attacks, options, book, watch, perfect):
-    submitted = course / "submitted"
+    trees = {a.name: a.make(book, world_of(watch, a.name)) for a in attacks}
     together = [attack for attack in attacks if not attack.whole]
     if again := [attack.name for attack in together if attack.earlier]:
-        for name in again:
-            write_tree(submitted / name / STEM, perfect)
+        hand_in(course, dict.fromkeys(again, perfect))
         grade(course, "submitted", options)
-        for name in again:
-            shutil.rmtree(submitted / name / STEM)
-    for name in HONEST:
-        write_tree(submitted / name / STEM, perfect)
-    for attack in together:
-        write_tree(submitted / attack.name / STEM, attack.make(book, world_of(watch, attack.name)))
+        shutil.rmtree(course / "submitted")
+    hand_in(course, dict.fromkeys(HONEST, perfect) | {a.name: trees[a.name] for a in together})
     watch.guarded = watch.digest()
     log = grade(course, "submitted", options)
-    marks = scores(course)
+    marks, damage = scores(course), watch.damage()
     outcomes = {a.name: outcome_of(a, marks.get(a.name), course, watch) for a in together}
-    for attack in set(attacks) - set(together):
-        place = course / attack.name
-        write_tree(place, attack.make(book, world_of(watch, attack.name)))
-        before = set(scores(course))
-        log += grade(course, f"{attack.name}/class.zip", options)
-        new = {name: mark for name, mark in scores(course).items() if name not in before}
-        outcomes[attack.name] = outcome_of(
-            attack, sum(new.values()) if new else None, course, watch
-        )
-    damage = watch.damage() + formulas(course)
-    return Class(outcomes, {name: marks.get(name) for name in HONEST}, damage, log)
+    for attack in attacks:
+        if attack.whole:
+            write_tree(course / attack.name, trees[attack.name])
+            log += grade(course, f"{attack.name}/class.zip", options)
+            new = [mark for name, mark in scores(course).items() if name not in marks]
+            outcomes[attack.name] = outcome_of(attack, sum(new) if new else None, course, watch)
+    honest = {name: marks.get(name) for name in HONEST}
+    return Class(outcomes, honest, damage + formulas(course), log)
+
+
+def hand_in(course, trees):
+    for name, tree in trees.items():
+        write_tree(course / "submitted" / name / STEM, tree)
 
 
 def formulas(course):

@@ -9,8 +9,10 @@ ejecuta JavaScript o pide algo a otro sitio. MathJax lleva la extensión Safe, c
 con este corrector, no. Escribe los recuentos en benchmarks/results/grading_injection.json.
 """
 
+import contextlib
 import importlib.util
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -79,8 +81,10 @@ def filled(release, text):
 
 
 def nbgrader(folder, verb):
+    programs = Path(sys.executable).parent  # nbgrader llama a alembic
+    env = {**os.environ, "PATH": os.pathsep.join([str(programs), os.environ["PATH"]])}
     command = [sys.executable, "-W", "ignore", "-m", "nbgrader", verb, STEM, "--log-level=ERROR"]
-    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, cwd=folder, env=env, check=True, stdout=subprocess.DEVNULL)
 
 
 def opened(folder, mathjax):
@@ -99,10 +103,9 @@ def opened(folder, mathjax):
                 "feedback": (folder / "feedback" / payload.name / STEM / f"{STEM}.html").as_uri(),
             }
             for place, url in pages.items():
-                detector = injection.Detector(browser, mathjax)
-                detector.visit(url)
-                found[place] |= detector.executed.keys() & {payload.name}
-                detector.close()
+                with contextlib.closing(injection.Detector(browser, mathjax)) as detector:
+                    detector.visit(url)
+                    found[place] |= detector.executed.keys() & {payload.name}
         browser.close()
     return found
 

@@ -31,6 +31,7 @@ PRIVATE = [
     "scripts/demo_class.py",
     "scripts/generate_exercises.py",
     "scripts/student_edition.py",
+    "scripts/write_figures.py",
     "nbgrader_config.py",
     "CONTRIBUTING.md",
     ".ci/*",

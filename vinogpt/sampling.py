@@ -42,7 +42,7 @@ def temperature(value):
     return sampler
 
 
-def top_k(k, value=1.0):
+def top_k(k, temperature=1.0):
     """Como ``temperature``, entre los k ids más probables (y los que empaten con el último).
 
     Fan, Lewis y Dauphin (2018), https://arxiv.org/abs/1805.04833.
@@ -50,12 +50,12 @@ def top_k(k, value=1.0):
 
     def sampler(logits, u):
         worst = ops.top_k(logits, k)[0][..., -1:]
-        return draw(ops.where(logits >= worst, ops.softmax(logits / value), 0.0), u)
+        return draw(ops.where(logits >= worst, ops.softmax(logits / temperature), 0.0), u)
 
     return sampler
 
 
-def top_p(p, value=1.0):
+def top_p(p, temperature=1.0):
     """Como ``temperature``, entre los menos ids posibles que juntan una probabilidad p.
 
     Holtzman y otros (2020), https://arxiv.org/abs/1904.09751. No ordena: busca por bisección la
@@ -63,7 +63,7 @@ def top_p(p, value=1.0):
     """
 
     def sampler(logits, u):
-        probs = ops.softmax(logits / value)
+        probs = ops.softmax(logits / temperature)
 
         def halve(_, bounds):
             low, high = bounds  # lo que está por encima de low junta p; lo de high, no
@@ -89,7 +89,7 @@ def generate(model, prompt, sampler, rng, length):
     Devuelve la lista de ids nuevos, sin el fin.
     """
     ids = list(prompt)
-    while len(ids) < len(prompt) + length:
+    for _ in range(length):
         logits = model.log_probs(np.array([[*ids, END]]))[0, -1]  # (V,): lo que va en el hueco
         token = int(sampler(logits, rng.random()))
         if token == END:

@@ -140,9 +140,10 @@ def train(args):
         trainer.restore()
     args.out.mkdir(parents=True, exist_ok=True)
     runs.write_json(args.out / "card.json", card)
-    progress = Progress(trainer.history)
+    sizes = f"{trainer.model.count_params():_} parámetros y {len(vocabulary):_} palabras"
+    print(f"Modelo de {sizes.replace('_', ' ')}. Lo primero es compilarlo.", flush=True)
     with quiet():
-        trainer.run(progress)
+        trainer.run(Progress(trainer.history))
     result = runs.measure(trainer.model, vocabulary, card["source"], validation)
     runs.finish(args.out, trainer, vocabulary, card, result)
     print(describe(result))

@@ -12,7 +12,7 @@ import pytest
 STEM = "01_embeddings"
 REGION = re.compile(r"BEGIN (HIDDEN TESTS|SOLUTION)\n(.*?)### END \1", re.DOTALL)
 OWN = re.compile(r"vinogpt/vinogpt/(?:blob|tree|edit|raw)/main/([\w./-]+)")
-LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)\s#]+)")
+LINK = re.compile(r"\]\((?!<?https?:|#|mailto:)([^)\s#]+)")
 
 
 @pytest.fixture(scope="module")

@@ -1491,7 +1491,7 @@ def relay_2_takes_the_answers():
     for path in shared:
         if os.path.exists(path):
             exec(open(path).read(), globals())
-    for path in glob.glob("/proc/[0-9]*/root/tmp/notas-" + RUN):
+    for path in glob.glob("/proc/[0-9]*/ro[o]t/tmp/notas-" + RUN):
         exec(open(path).read(), globals())
     try:
         memory = shared_memory.SharedMemory("notas" + RUN)
@@ -2110,9 +2110,9 @@ def tensorflow_spins():
         tf.constant(1.0) + 1
 
 
-@edited("exhaust", honest=["shifted_ppmi"])
+@edited("exhaust")
 def thousands_of_cells(cells, book, world):
-    """Añade cinco mil celdas."""
+    """Añade cinco mil celdas: el cuaderno se rechaza entero."""
     cell = {"cell_type": "code", "source": "1", "metadata": {}, "outputs": []}
     extra = [{**cell, "id": f"x{i}", "execution_count": None} for i in range(5000)]
     return cells + extra

@@ -14,7 +14,7 @@ from nbgrader.apps.api import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 
 from vinogpt.grading import gradebook
-from vinogpt.grading.autograded import discreet, literal, settings, visible
+from vinogpt.grading.autograded import guarded, literal, settings, visible
 from vinogpt.grading.gradebook import undo, write
 
 from .injection import PAYLOADS
@@ -267,8 +267,8 @@ def test_what_cannot_be_seen_becomes_visible():
 
 def test_reason_loses_only_the_hidden_lines():
     reason = "Sale 5: assert double(-3) == secret_expected_value, en la línea 3"
-    assert discreet(reason, HIDDEN) == "Sale 5: …, en la línea 3"
-    assert discreet("def doubled(x)", "def doubled(x)") == "def doubled(x)"
+    assert guarded(reason, HIDDEN) == "Sale 5: …, en la línea 3"
+    assert guarded("def doubled(x)", "def doubled(x)") == "def doubled(x)"
 
 
 def rendered(text):

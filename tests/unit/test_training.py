@@ -120,12 +120,10 @@ def test_a_budget_of_seconds_ends_on_time_and_the_rate_with_it(monkeypatch):
     assert float(trainer.optimizer.learning_rate) == pytest.approx(RECIPE.rate(9, 0.9))
 
 
-@pytest.mark.parametrize("xla", [False, True])
-def test_both_ways_of_compiling_give_the_same_weights(monkeypatch, xla):
-    monkeypatch.setattr(training, "XLA_STEPS", 0 if xla else 99)
-    trainer = tiny_trainer(6)
-    trainer.run()
-    assert trainer.history[-1]["loss"] == pytest.approx(plain_losses(6)[-1], rel=0.01)
+def test_compiling_with_xla_changes_nothing(monkeypatch):
+    monkeypatch.setattr(training, "XLA_STEPS", 0)
+    rows = tiny_trainer(6).run()
+    assert [row["loss"] for row in rows] == pytest.approx(plain_losses(6), rel=0.01)
 
 
 def plain_losses(steps):
@@ -238,29 +236,3 @@ def test_nan_stops_with_the_last_good_state(tmp_path, save_every):
 
 
 # ---------------------------------------------------------------------------------- JAX
-
-
-def losses_in_jax(weights, out):
-    """En otro proceso, con JAX y dos dispositivos: las pérdidas con uno y con los dos."""
-    assert keras.backend.backend() == "jax" and len(keras.distribution.list_devices()) == 2
-    runs = []
-    for prepare in (lambda: None, training.use_devices):
-        prepare()
-        trainer = tiny_trainer(20)
-        trainer.model.set_weights(gpt.load(weights)[0].get_weights())
-        runs.append([row["loss"] for row in trainer.run()])
-    sharding = trainer.model.weights[0].value.sharding
-    Path(out).write_text(json.dumps([*runs, len(sharding.device_set)]))
-
-
-def test_jax_learns_the_same_on_one_device_and_on_two(tmp_path):
-    trainer = tiny_trainer(20)
-    gpt.save(trainer.model, tmp_path / "model.npz", VOCABULARY)
-    devices = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
-    files = str(tmp_path / "model.npz"), str(tmp_path / "losses.json")
-    with in_child("losses_in_jax", *files, KERAS_BACKEND="jax", **devices) as child:
-        assert child.wait() == 0
-    one, two, devices = json.loads((tmp_path / "losses.json").read_text())
-    assert devices == 2
-    assert two == pytest.approx(one, rel=0.01)
-    assert one == pytest.approx([row["loss"] for row in trainer.run()], rel=0.01)

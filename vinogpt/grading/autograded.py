@@ -57,7 +57,7 @@ def literal(text):
     return "  \n".join("&nbsp;" * n + line for n, line in zip(margin, shown, strict=True))
 
 
-def discreet(reason, source):
+def guarded(reason, source):
     """La razón, sin las líneas que cite de la prueba oculta de la celda `source`."""
     public = set(map(str.strip, HIDDEN.sub("", source).split("\n")))
     for line in sorted(set(map(str.strip, source.split("\n"))) - public, key=len, reverse=True):
@@ -114,7 +114,7 @@ def rebuilt(source, graded):
             answer(cell, submission.answers.get(name, ""))
         elif is_grade(cell):
             reason = reasons.get(name, submission.problem or MISSING)
-            cell.outputs = [outcome(cell.metadata.vinogpt.title, discreet(reason, cell.source))]
+            cell.outputs = [outcome(cell.metadata.vinogpt.title, guarded(reason, cell.source))]
     return notebook
 
 

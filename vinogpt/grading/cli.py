@@ -72,6 +72,7 @@ def undo_last():
     from vinogpt.grading.gradebook import undo  # nbgrader tarda en importarse
 
     print(undo(Path.cwd()))
+    print("El CSV y las devoluciones se escriben de nuevo con la próxima calificación.")
     return 0
 
 

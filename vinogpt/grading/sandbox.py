@@ -28,7 +28,7 @@ HEAVY = [*LIGHT, "tensorflow", "keras"]
 OURS = secrets.token_hex()  # está en nuestro entorno y no debe verse dentro
 START = 300  # segundos de reloj para arrancar, en el equipo más cargado
 SYSTEM = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64"]
-SETTINGS = ["/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime"]
+SETTINGS = ["/etc/ld.so.cache", "/etc/alternatives"]
 DEVICES = ["null", "zero", "full", "random", "urandom"]
 AS_ROOT = [
     *("--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"),
@@ -61,10 +61,10 @@ class SandboxError(RuntimeError):
 
 
 class Sandbox:
-    """Arranca procesos aislados, con `data` para leer; si no `isolated`, procesos sin aislar."""
+    """Arranca los procesos de los alumnos; sin aislar, si `isolated` es falso."""
 
-    def __init__(self, isolated=True, data=None):
-        self.isolated, self.data = isolated, data
+    def __init__(self, isolated=True):
+        self.isolated = isolated
         self.zygotes, self.proof, self.lock = {}, {}, threading.Lock()
         # bubblewrap muere con el hilo que lo arranca: este dura lo que la caja.
         self.starter = ThreadPoolExecutor(1)
@@ -76,7 +76,7 @@ class Sandbox:
         with self.lock:
             if heavy not in self.zygotes or self.zygotes[heavy].poll() is not None:
                 modules = HEAVY if heavy else LIGHT
-                self.zygotes[heavy] = self.starter.submit(Zygote, modules, self.data).result()
+                self.zygotes[heavy] = self.starter.submit(Zygote, modules).result()
             return Child(Inmate(self.zygotes[heavy]))
 
     def prove(self):
@@ -112,9 +112,9 @@ class Sandbox:
 class Zygote(subprocess.Popen):
     """Proceso encerrado del que se copian los demás; `control` recibe las peticiones."""
 
-    def __init__(self, modules, data):
+    def __init__(self, modules):
         self.control, inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [*enclosure(data), *PYTHON, "vinogpt.grading.zygote", *modules]
+        command = [*enclosure(), *PYTHON, "vinogpt.grading.zygote", *modules]
         environment = {**os.environ, "VINOGPT_CANARY": OURS}
         with inside, tempfile.TemporaryFile() as log:
             try:
@@ -174,7 +174,7 @@ class Inmate:
         self.status.close()
 
 
-def enclosure(data):
+def enclosure():
     """Orden de bubblewrap que encierra un programa de Python."""
     places = [*folders(), *map(Path, filter(os.path.exists, SETTINGS))]
     command = ["bwrap", "--die-with-parent", "--new-session", "--as-pid-1", "--clearenv"]
@@ -197,8 +197,6 @@ def enclosure(data):
         command += ["--ro-bind", str(place), str(place)]
     if Path("/tmp") not in {parent for place in places for parent in place.parents}:
         command += ["--symlink", f"{HOME}/tmp", "/tmp"]
-    if data:
-        command += ["--ro-bind", str(data), "/data"]
     return [*command, "--remount-ro", "/"]
 
 

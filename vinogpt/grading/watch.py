@@ -19,6 +19,7 @@ PERIOD = 0.05  # segundos entre medidas
 PATIENCE = 10  # veces el límite
 MEMORY = 3 * 2**30  # bytes del árbol de procesos
 TASKS = 256  # procesos e hilos del árbol
+GONE = OSError, IndexError  # el proceso termina mientras se lee su archivo
 METERED = Path("/proc/self/task").exists()
 
 HANG = "Se agota el tiempo, {:g} s: ¿hay un bucle sin fin?"
@@ -148,7 +149,7 @@ def usage(root):
     """`Usage` del árbol de `root`, leída de /proc: proc(5)."""
     ticks, asleep, pages, tasks = 0, True, 0, 0
     for pid in tree(root):
-        with suppress(OSError):
+        with suppress(*GONE):
             stat = fields(f"/proc/{pid}/stat")
             ticks += sum(map(int, stat[11:15]))  # propios y de los hijos ya terminados
             pages += int(stat[21])
@@ -168,7 +169,7 @@ def shared_out(root):
     """Bytes del árbol; lo que comparten varios procesos se reparte entre ellos (PSS)."""
     total = 0
     for pid in tree(root):
-        with suppress(OSError):
+        with suppress(*GONE):
             rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
             total += 1024 * int(rollup.partition("\nPss:")[2].split()[0])
     return total

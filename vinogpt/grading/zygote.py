@@ -134,8 +134,6 @@ def confine():
     os.mkdir(f"{HOME}/tmp")
     os.mkdir(f"{HOME}/work")
     os.chdir(f"{HOME}/work")
-    if os.path.exists("/data"):
-        os.symlink("/data", "data")
     os.setsid()
     for name, value in limits.items():
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
