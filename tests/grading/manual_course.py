@@ -7,8 +7,7 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from vinogpt.grading.autograded import Graded
-from vinogpt.grading.intake import Submission
+from vinogpt.grading.intake import Graded, Submission
 from vinogpt.grading.score import Result
 
 ROOT = Path(__file__).resolve().parents[2]

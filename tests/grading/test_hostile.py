@@ -121,7 +121,10 @@ def unknown(text):
 def test_no_attack_fails_for_a_name_that_is_missing(repo):
     """Un NameError no demostraría nada."""
     book, world = bench.read_book(repo), bench.hostile.World("t", "ab12", "/o", "/c", 1)
-    before = "import re, string\nfrom collections import Counter\nimport numpy as np\nfrom vinogpt.check import check\n"
+    before = (
+        "import re, string\nfrom collections import Counter\nimport numpy as np\n"
+        "from vinogpt.check import check\n"
+    )
     for attack in ATTACKS:
         content = attack.make(book, world).get(bench.NAME)
         if not isinstance(content, bytes) or b"CONSEGUIDO" not in content:

@@ -89,10 +89,14 @@ class Watch:
             return
 
     def digest(self):
-        """Huella de lo que ninguna entrega debe cambiar: originales, entregas y un archivo."""
+        """Huella de lo que ninguna entrega debe cambiar: originales, entregas y un archivo.
+
+        Sin timestamp.txt: lo escribe o lo borra el libro de notas, con la fecha de recepción.
+        """
         digest = hashlib.sha256()
         folders = [self.course / "solutions", self.course / "submitted"]
         files = [path for folder in folders for path in sorted(folder.rglob("*"))]
+        files = [path for path in files if path.name != "timestamp.txt"]
         for path in [*files, self.canary]:
             kind = os.lstat(path).st_mode if os.path.lexists(path) else None
             digest.update(f"{path} {kind}\n".encode(errors="replace"))

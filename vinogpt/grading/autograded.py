@@ -8,7 +8,6 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import NamedTuple
 
 import nbformat
 from nbformat.v4 import new_output
@@ -20,7 +19,7 @@ from traitlets.config.loader import PyFileConfigLoader
 
 from vinogpt.grading import engine
 from vinogpt.grading.cache import version
-from vinogpt.grading.intake import Submission
+from vinogpt.grading.intake import Graded, Submission
 from vinogpt.grading.notebook import every_cell, normalise, read_notebook
 from vinogpt.grading.rebuild import rebuild
 
@@ -29,16 +28,6 @@ MARKS = re.compile(r"([!-/:-@\[-`{-~])")
 ACTIVE_TEX = re.compile(r"\\(?=href|mmlToken|class|cssId|style|unicode|require|bbox|toggle|data)")
 HIDDEN = re.compile(r"(?ms)^[^\n]*BEGIN HIDDEN TESTS.*?END HIDDEN TESTS[^\n]*$")
 TITLE = re.compile(r"(?:\"{3}|'{3})\s*(.+?)\s*(?:\"{3}|'{3}|\n)")
-
-
-class Graded(NamedTuple):
-    """Una entrega calificada; `penalty` son los puntos que pierde por tarde y `late`, por qué."""
-
-    submission: Submission
-    results: tuple
-    isolation: dict
-    penalty: float = 0.0
-    late: str = ""
 
 
 # --- Texto ajeno -----------------------------------------------------------------------------

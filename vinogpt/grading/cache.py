@@ -42,8 +42,9 @@ class Cache:
 
 def key_of(cells, check, seed, isolated):
     """Clave de una comprobación: las celdas que se ejecutan, su código, semilla y versiones."""
-    replayed = [[cell.id, cell.text] for cell in needed(cells, check)]
-    parts = [replayed, check.id, check.text, seed, isolated, version()]
+    setup = [cell for cell in cells if cell.kind == "setup"]  # las usa la comprobación misma
+    texts = [[cell.id, cell.text] for cell in [*setup, *needed(cells, check), check]]
+    parts = [texts, seed, isolated, version()]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

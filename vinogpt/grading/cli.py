@@ -7,39 +7,39 @@ bien, 1 si alguna entrega tiene un problema, 2 si no se puede calificar.
 import os
 import shutil
 import sys
-import threading
 import time
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from importlib import import_module
-from multiprocessing import active_children
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 from vinogpt.__main__ import PROGRAM, Parser, fail, whole_number
 from vinogpt.grading import engine, summary
 from vinogpt.grading.cache import Cache
-from vinogpt.grading.deadlines import late_fraction, late_reason, load_policy
-from vinogpt.grading.intake import MISSING, collect
+from vinogpt.grading.deadlines import DeadlineError, late_fraction, late_reason, load_policy
+from vinogpt.grading.intake import MISSING, Graded, collect
 from vinogpt.grading.notebook import NotebookError, cells_of, read_notebook
+from vinogpt.grading.people import IntakeError
 from vinogpt.grading.sandbox import SandboxError
 from vinogpt.grading.score import Result
 
+EXPLAINED = (NotebookError, IntakeError, DeadlineError, SandboxError, ImportError)
 STORED = "submitted"  # copia de lo que llegó, como la ordena nbgrader
 
 
 def main(argv):
     """Ejecuta la orden y devuelve su código de salida."""
     sys.stdout.reconfigure(errors="replace")  # una terminal puede no tener todos los signos
-    sys.modules.setdefault("rfc3987_syntax", None)  # nbgrader tardaría 2 s más, y no lo usa
     undoing = argv == ["grade", "--undo"]
     args = None if undoing else build_parser(argv[0]).parse_args(argv[1:])
     try:
         return undo_last() if undoing else grade(args)
     except KeyboardInterrupt:
-        for process in active_children():  # no se espera a las entregas a medias
-            process.kill()
         return fail("Interrumpido. Lo ya calificado está guardado: repite la orden para seguir.")
-    except (NotebookError, SandboxError, ImportError, ValueError) as error:
+    except EXPLAINED as error:
         return fail(str(error))
     except OSError as error:
         return fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
@@ -69,7 +69,8 @@ def build_parser(verb):
 
 
 def undo_last():
-    from vinogpt.grading.gradebook import undo  # nbgrader tarda en importarse
+    import_nbgrader()
+    from vinogpt.grading.gradebook import undo
 
     print(undo(Path.cwd()))
     print("El CSV y las devoluciones se escriben de nuevo con la próxima calificación.")
@@ -88,10 +89,12 @@ def grade(args):
     checks = [cell for cell in cells_of(read_notebook(source)) if cell.kind == "check"]
     policy, secret = load_policy(course / "deadlines.toml"), engine.secret_of(course)
     record = summary.read_record(args.assignment)
-    submissions = keep(args, wanted(args, source, record))
-    seeds = {s.student: engine.seed_of(secret, s.student, args.assignment) for s in submissions}
-    reports = {s.student: zeros(s, checks) for s in submissions} | run(args, submissions, seeds)
-    graded = write(course, source, submissions, reports, policy, args)
+    with writer() as order:
+        submissions = keep(args, wanted(args, source, record))
+        seeds = {s.student: engine.seed_of(secret, s.student, args.assignment) for s in submissions}
+        reports = {s.student: zeros(s, checks) for s in submissions} | run(args, submissions, seeds)
+        graded = [graded_of(s, reports[s.student], policy, args.assignment) for s in submissions]
+        order(write, course, source, graded, args)
     entries = {g.submission.student: summary.entry(g, reports, seeds) for g in graded}
     summary.write_record(args.assignment, record | entries)
     if args.verb == "regrade":
@@ -127,7 +130,7 @@ def keep(args, submissions):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             (folder / f"{args.assignment}{suffix}").write_bytes(data)
-    return present
+    return [submission._replace(file=None) for submission in present]
 
 
 def zeros(submission, checks):
@@ -143,29 +146,52 @@ def run(args, submissions, seeds):
     local = partial(engine.local_pool, workers)
     pool = partial(engine.dask_pool, args.scheduler) if args.scheduler else local
     cache = Cache(engine.FOLDER / "results.db")
-    # nbgrader tarda en importarse: que lo haga mientras otros procesos califican.
-    nbgrader = threading.Thread(
-        target=import_module, args=["vinogpt.grading.feedback"], daemon=True
-    )
-    nbgrader.start()
     reports = engine.grade_all(usable, pool, cache, seeds.get, not args.no_sandbox)
-    found = {report.student: report for report in summary.progress(reports, len(usable))}
-    nbgrader.join()
-    return found
+    return {report.student: report for report in summary.progress(reports, len(usable))}
 
 
-def write(course, source, submissions, reports, policy, args):
-    """Escribe libro de notas, devoluciones y CSV; devuelve las entregas calificadas."""
+@contextmanager
+def writer():
+    """Ejecuta funciones en un proceso que importa nbgrader mientras otros califican."""
+
+    def order(function, *args):
+        try:
+            return pool.submit(function, *args).result()
+        except BrokenExecutor:  # alguien lo ha matado
+            return function(*args)
+
+    with ProcessPoolExecutor(1, get_context("spawn"), start_writer) as pool:
+        pool.submit(int)  # para que empiece ya
+        try:
+            yield order
+        except BaseException:
+            for process in active_children():  # no se espera a lo que esté a medias
+                process.kill()
+            raise
+
+
+def start_writer():
+    engine.follow_parent()
+    import_nbgrader()
+
+
+def import_nbgrader():
+    sys.modules.setdefault("rfc3987_syntax", None)  # tardaría 2 s más, y aquí no se usa
+    import_module("vinogpt.grading.feedback")
+
+
+def graded_of(submission, report, policy, assignment):
+    """Una entrega calificada, con lo que pierde por llegar tarde."""
+    when = policy, assignment, submission.student, submission.received
+    lost = late_fraction(*when) * sum(result.points for result in report.results)
+    late = "" if submission.problem else late_reason(*when)
+    return Graded(submission, report.results, report.isolation, lost, late)
+
+
+def write(course, source, graded, args):
+    """Escribe libro de notas, devoluciones y CSV."""
     from vinogpt.grading import export, feedback, gradebook  # y, con ellos, nbgrader
 
-    graded = []
-    for submission in submissions:
-        report = reports[submission.student]
-        when = policy, args.assignment, submission.student, submission.received
-        lost = late_fraction(*when) * sum(result.points for result in report.results)
-        late = "" if submission.problem else late_reason(*when)
-        graded.append(gradebook.Graded(submission, report.results, report.isolation, lost, late))
     gradebook.write(course, source, graded)
     feedback.write_feedback(course, source, graded)
     export.export_csv(course, summary.csv_of(args.assignment), args.assignment, args.pseudonyms)
-    return graded

@@ -20,10 +20,9 @@ from nbgrader.preprocessors import SaveCells
 from nbgrader.utils import determine_grade, is_grade, is_solution, parse_utc
 from sqlalchemy import insert
 
-from vinogpt.grading.autograded import Graded, read_source, rebuilt, settings, tame, text_of
+from vinogpt.grading.autograded import read_source, rebuilt, settings, tame, text_of
 from vinogpt.grading.engine import FOLDER
 
-__all__ = ["Graded", "gradebook", "undo", "write"]
 KEPT = 10  # copias que se conservan
 
 

@@ -68,6 +68,16 @@ class Submission(NamedTuple):
     file: Entry | None = None
 
 
+class Graded(NamedTuple):
+    """Una entrega calificada; `penalty` son los puntos que pierde por tarde y `late`, por qué."""
+
+    submission: Submission
+    results: tuple
+    isolation: dict
+    penalty: float = 0.0
+    late: str = ""
+
+
 def collect(place, source_path, roster=None, received=None):
     """Una `Submission` por estudiante, en orden, de la carpeta o el zip `place`.
 

@@ -91,6 +91,11 @@ def print_differences(before, after):
     print_list(f"Notas que cambian: {len(lines)}.", lines)
 
 
+def notes_of(graded):
+    """Qué se ha reparado en una entrega y qué pierde por llegar tarde."""
+    return [*graded.submission.notes, *filter(None, [graded.penalty and graded.late])]
+
+
 def problems_of(graded):
     """Por qué hay que revisar una entrega a mano; vacío si no hace falta."""
     stalled = [f"{r.grade_id}: {r.reason}" for r in graded.results if r.stalled]
@@ -109,7 +114,8 @@ def print_summary(args, graded, reports, seconds):
     print(f"Comprobaciones: {executed} ejecutadas y {stored} ya guardadas.")
     print(f"Aislamiento: {isolation_of(args, graded)}")
     print_list(f"Problemas: {len(problems)}.", problems)
-    print_list("Retrasos:", [f"{g.submission.student}: {g.late}" for g in graded if g.penalty])
+    notes = [f"{g.submission.student}: {note}" for g in graded for note in notes_of(g)]
+    print_list(f"Avisos: {len(notes)}.", notes)
     print(f"Notas: {csv_of(args.assignment)} · Registro: {record_of(args.assignment)}")
     print(f"Devoluciones: feedback/ESTUDIANTE/{args.assignment}/{args.assignment}.html")
     print(f"Para deshacer: {UNDO}")
