@@ -1,11 +1,11 @@
 """Una clase de mil entregas: un resultado para cada una, y el mismo que a solas.
 
-    python benchmarks/grading_class.py [--quick]
+    python benchmarks/grading_class.py [--full]
 
 Nueve de cada diez son honestas, de calidad variada; la décima parte son hostiles o llegan dañadas.
 La orden `grade` se mata a medias y se repite; después se mata uno de sus procesos. Se cuenta qué se
-pierde, qué se repite y qué queda vivo o escrito donde no debe. Escribe
-benchmarks/results/grading_class.json; con `--quick`, pocas entregas y solo la pantalla.
+pierde, qué se repite y qué queda vivo o escrito donde no debe. Sin `--full`, que escribe
+benchmarks/results/grading_class.json, son veinte entregas y solo la pantalla.
 """
 
 import ctypes
@@ -23,7 +23,7 @@ import time
 from contextlib import closing, suppress
 from pathlib import Path
 
-from grammar_speed import machine, write
+from side_by_side import FULL, publish
 
 from vinogpt.grading.intake import collect
 from vinogpt.grading.sandbox import Sandbox
@@ -31,8 +31,7 @@ from vinogpt.grading.score import grade_cells
 from vinogpt.grading.watch import tree
 
 ROOT = Path(__file__).resolve().parents[1]
-QUICK = "--quick" in sys.argv
-SUBMISSIONS, ALONE = (20, 3) if QUICK else (1_000, 100)
+SUBMISSIONS, ALONE = (1_000, 100) if FULL else (20, 3)
 SET_CHILD_SUBREAPER = 36  # prctl: los huérfanos de la orden pasan a ser hijos de esta medida
 WRITTEN = {"gradebook.db", "autograded", "feedback", "submitted", ".grading"}
 
@@ -171,7 +170,7 @@ def measure(course):
     after_kill, before = left_behind(course), stored(course)
     second = start(course)
     wait_for(course, second, 0.7 * checks)
-    victims = workers(second)[:1]
+    victims = workers(second)[:2]  # el que escribe y uno de los que califican
     for pid in victims:
         os.kill(pid, signal.SIGKILL)
     code = second.wait()
@@ -221,11 +220,8 @@ def alone(course, record, honest):
 def main():
     ctypes.CDLL(None).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     with tempfile.TemporaryDirectory() as folder:
-        figures = {"machine": machine(), **measure(Path(folder, "course"))}
-    if QUICK:
-        print(json.dumps(figures, indent=1))
-    else:
-        write("grading_class.json", figures)
+        figures = measure(Path(folder, "course"))
+    publish("grading_class", figures)
     lost = figures["submissions"] - figures["with_a_result"]
     faults = [lost, figures["checks"]["executed_twice"], figures["alone"]["different"]]
     left = figures["left_after_the_kill"]["processes"], *figures["left_at_the_end"].values()

@@ -1,18 +1,17 @@
 """Entregas honestas que llegan estropeadas: qué nota les dan este corrector y nbgrader.
 
-    python benchmarks/grading_damaged.py [--ours] [NAME …]
+    python benchmarks/grading_damaged.py [--full | NAME …]
 
-Cada variante de tests/grading/damaged.py (todas, o las que se nombren) merece la nota de la entrega
-sin estropear. Las nuestras se califican con `grade`, como una clase, dos veces: con todo hecho y
-con la mitad. Después pasan por `nbgrader autograde`, de una en una: sin configurar y con lo que su
-configuración permite remediar. Con `--ours` no se compara ni se guarda nada. Los recuentos van a
-benchmarks/results/grading_damaged.json.
+Cada variante de tests/grading/damaged.py merece la nota de la entrega sin estropear. Las nuestras
+se califican con `grade`, como una clase, dos veces: con todo hecho y con la mitad. Después, con
+`--full`, pasan por `nbgrader autograde`, de una en una: sin configurar y con lo que su
+configuración permite remediar; los recuentos van a benchmarks/results/grading_damaged.json. Sin
+`--full` se califican las que se nombren, o las cinco primeras, y no se compara ni se guarda nada.
 """
 
 import importlib.util
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -22,8 +21,9 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
+from side_by_side import FULL, publish
+
 ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "benchmarks" / "results" / "grading_damaged.json"
 STEM = "01_embeddings"
 HALVES = {"complete": lambda i: True, "half_done": lambda i: i % 2 == 0}
 STOCK = {"CourseDirectory": {"source_directory": "solutions", "release_directory": "exercises"}}
@@ -121,32 +121,18 @@ def counted(result):
     return {"counts": Counter(result.values()), "not_equal": failed}
 
 
-def machine():
-    """El equipo, sin nombres ni rutas."""
-    return {
-        "python": platform.python_version(),
-        "system": platform.system(),
-        "architecture": platform.machine(),
-        "cores": os.cpu_count(),
-    }
-
-
 def main(arguments):
     named = [name for name in arguments if name in damaged.VARIANTS]
-    chosen = named or list(damaged.VARIANTS)
-    report = {"machine": machine(), "assignment": STEM, "variants": len(chosen), "ours": {}}
+    chosen = list(damaged.VARIANTS) if FULL else named or list(damaged.VARIANTS)[:5]
+    report = {"assignment": STEM, "variants": len(chosen), "ours": {}}
     for name, keep in HALVES.items():
         result, points = ours(keep, chosen)
         report["ours"][name] = {"clean_points": points, **counted(result)}
-    print(json.dumps(report, ensure_ascii=False, indent=1), flush=True)
-    if "--ours" not in arguments:
+    if FULL:
         with ProcessPoolExecutor(2, get_context("spawn")) as pool:
             both = pool.map(theirs, (STOCK, TUNED), (chosen, chosen))
             report |= dict(zip(("nbgrader_stock", "nbgrader_tuned"), both, strict=True))
-        text = json.dumps(report, ensure_ascii=False, indent=1)
-        print(text)
-        if not named:
-            RESULTS.write_text(text + "\n", encoding="utf-8")
+    publish("grading_damaged", report)
     return int(any(half["not_equal"] for half in report["ours"].values()))
 
 

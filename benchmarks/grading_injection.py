@@ -1,12 +1,13 @@
 """Textos hostiles abiertos en Chromium: cuántos se ejecutan con este corrector y con nbgrader.
 
-    python benchmarks/grading_injection.py
+    python benchmarks/grading_injection.py [--full]
 
 Cada texto de tests/grading/injection.py es una entrega, con el texto en todo lo que un alumno puede
 escribir. Se abren en formgrader y en la devolución, se pasa por encima de todo y se pulsa todo. Lo
 mismo se hace con lo que deja nbgrader sin configurar, que antes ejecuta las celdas. Cuenta lo que
 ejecuta JavaScript o pide algo a otro sitio. MathJax lleva la extensión Safe, como la pide nbgrader;
-con este corrector, no. Escribe los recuentos en benchmarks/results/grading_injection.json.
+con este corrector, no. Sin `--full`, que escribe los recuentos en
+benchmarks/results/grading_injection.json, son dos textos y solo la pantalla.
 """
 
 import contextlib
@@ -22,9 +23,9 @@ from collections import Counter
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
+from side_by_side import FULL, publish
 
 ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "benchmarks" / "results" / "grading_injection.json"
 STOCK_CONFIG = """
 c = get_config()
 c.CourseDirectory.source_directory = "solutions"
@@ -46,7 +47,7 @@ warnings.filterwarnings("ignore")
 from vinogpt.grading import feedback, gradebook  # noqa: E402
 
 injection, manual_course = load("injection"), load("manual_course")
-STEM, PAYLOADS = manual_course.STEM, injection.PAYLOADS
+STEM, PAYLOADS = manual_course.STEM, injection.PAYLOADS if FULL else injection.PAYLOADS[:2]
 
 
 def ours(folder):
@@ -130,7 +131,7 @@ def main():
         "vinogpt": measure(ours, full),
         "nbgrader": measure(stock, f"{full},Safe"),
     }
-    RESULTS.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    publish("grading_injection", report)
     for who in ("vinogpt", "nbgrader"):
         for place, counts in report[who].items():
             print(f"{who:10} {place:10} {counts['executed']:3} de {report['payloads']} se ejecutan")

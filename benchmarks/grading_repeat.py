@@ -1,12 +1,12 @@
 """Cien veces la misma nota: se repite la corrección con el equipo libre y con el equipo saturado.
 
-    python benchmarks/grading_repeat.py [--quick]
+    python benchmarks/grading_repeat.py [--full]
 
 Las entregas: dos de la tarea 01 con aciertos y errores, una de Keras que entrena un modelo y dos
 funciones que gastan el 80 % y el 130 % del tiempo de CPU que se les da. Cada una se repite con un
 proceso por núcleo y, después, con otros tres por núcleo que solo gastan CPU. Cuenta cuántos
-resultados distintos salen, con sus razones, y escribe benchmarks/results/grading_repeat.json; con
-`--quick`, tres repeticiones y solo la pantalla.
+resultados distintos salen, con sus razones. Sin `--full`, que escribe
+benchmarks/results/grading_repeat.json, son tres repeticiones y solo la pantalla.
 """
 
 import json
@@ -19,15 +19,14 @@ from concurrent.futures import as_completed
 from multiprocessing import get_context
 
 from grading_class import demo, load
-from grammar_speed import machine, write
+from side_by_side import FULL, publish
 
 from vinogpt.grading.engine import local_pool, sandbox
 from vinogpt.grading.notebook import cells_of, normalise
 from vinogpt.grading.rebuild import with_answers
 from vinogpt.grading.score import grade_cells
 
-QUICK = "--quick" in sys.argv
-REPEATS = 3 if QUICK else 100
+REPEATS = 100 if FULL else 3
 CORES = len(os.sched_getaffinity(0))
 SEED = 20_260_302
 BUDGET = 1.0  # segundos de CPU de las dos funciones que rozan el límite; para las demás, el normal
@@ -139,11 +138,7 @@ def main():
                 for factor, (_, seconds) in runs.items()
             },
         }
-    figures = {"machine": machine(), "workers": CORES, "submissions": table}
-    if QUICK:
-        print(json.dumps(figures, ensure_ascii=False, indent=1))
-    else:
-        write("grading_repeat.json", figures)
+    publish("grading_repeat", {"workers": CORES, "submissions": table})
     return int(any(row["different_results"] > 1 for row in table.values()))
 
 

@@ -1,14 +1,14 @@
 """Velocidad de la corrección al lado de `nbgrader autograde`, con las mismas entregas honestas.
 
-    python benchmarks/grading_speed.py [--quick]
+    python benchmarks/grading_speed.py [--full]
 
 Mide la orden entera, desde que se teclea, por turnos: nbgrader sin configurar (una copia de la
 tarea y su libro de notas), la nuestra con un proceso y la nuestra con dos. Hay dos tareas: la 01,
 solo de NumPy, y una de Keras que entrena un modelo. Da la razón de medianas con un intervalo del
 95 % (bootstrap), la eficiencia con dos procesos y el percentil 95 de calificar una sola entrega,
 hasta tener escrita su devolución. Por último, una clase con un planificador de Dask y dos procesos
-aparte, por TCP. Escribe benchmarks/results/grading_speed.json; con `--quick`, lo justo para ver
-que funciona, y solo en la pantalla.
+aparte, por TCP. Sin `--full`, que escribe benchmarks/results/grading_speed.json, hace lo justo para
+ver que funciona, y solo en la pantalla.
 """
 
 import json
@@ -25,12 +25,10 @@ from pathlib import Path
 
 import numpy as np
 from grading_class import demo, load
-from grammar_speed import machine, write
+from side_by_side import FULL, publish, ratio
 
-QUICK = "--quick" in sys.argv
-REPEATS, LATENCIES = (1, 2) if QUICK else (5, 20)
-CLASSES = {"numpy": 2 if QUICK else 16, "keras": 2 if QUICK else 8}  # entregas de cada tarea
-DASK = 4 if QUICK else 60
+REPEATS, LATENCIES = (5, 20) if FULL else (1, 2)
+CLASSES = {"numpy": 60 if FULL else 4, "keras": 8 if FULL else 2}  # entregas de cada tarea
 STOCK = 'c = get_config()\nc.CourseDirectory.source_directory = "solutions"\n'
 STOCK += 'c.CourseDirectory.release_directory = "exercises"\nc.Execute.timeout = 300\n'
 
@@ -124,33 +122,15 @@ def compare(fresh, folder, stem, size):
     }
 
 
-def ratio(slow, fast):
-    """Razón de medianas y su intervalo del 95 %, remuestreando los turnos."""
-    slow, fast, rng = np.array(slow), np.array(fast), np.random.default_rng(1)
-    turns = rng.integers(len(slow), size=(10_000, len(slow)))
-    ratios = np.median(slow[turns], axis=1) / np.median(fast[turns], axis=1)
-    low, high = np.quantile(ratios, [0.025, 0.975])
-    value = np.median(slow) / np.median(fast)
-    return {"median": round(value, 2), "low": round(low, 2), "high": round(high, 2)}
-
-
-def efficiency(fresh, folder, stem, size):
+def efficiency(run):
     """Parte del doble de velocidad que se consigue con dos procesos, sin contar el arranque.
 
-    Compara lo que tardan de más `size` entregas que una sola, con un proceso y con dos.
+    Compara lo que tardan de más todas las entregas que una sola, con un proceso y con dos.
     """
-
-    def seconds(*options):
-        return timed(fresh, folder, lambda course: grade(course, stem, *options))
-
-    def extra(*options):
-        many = [seconds(*options) for _ in range(REPEATS)]
-        one = [seconds(*options, "--student", "s000") for _ in range(REPEATS)]
-        return statistics.median(many) - statistics.median(one)
-
-    alone, pair = extra("--workers", "1"), extra("--workers", "2")
+    one, many = run["one_submission_seconds"]["median"], run["seconds"]
+    alone, pair = (statistics.median(many[name]) - one for name in ("1 worker", "2 workers"))
     return {
-        "submissions": size - 1,
+        "submissions": run["submissions"] - 1,
         "seconds": {"1 worker": round(alone, 2), "2 workers": round(pair, 2)},
         "efficiency": round(alone / (2 * pair), 3),
     }
@@ -200,22 +180,17 @@ def dask(fresh, folder, stem, size):
 
 
 def main():
-    figures = {"machine": machine(), "repeats": REPEATS}
+    figures = {"repeats": REPEATS}
     for name, make in {"numpy": numpy_course, "keras": keras_course}.items():
         with tempfile.TemporaryDirectory() as place:
             fresh, folder, size = Path(place, "fresh"), Path(place, "course"), CLASSES[name]
             stem = make(fresh, size)
             figures[name] = compare(fresh, folder, stem, size)
             figures[name]["one_submission_seconds"] = latency(fresh, folder, stem)
-    with tempfile.TemporaryDirectory() as place:
-        fresh, folder = Path(place, "fresh"), Path(place, "course")
-        stem = numpy_course(fresh, DASK)
-        figures["two_workers"] = efficiency(fresh, folder, stem, DASK)
-        figures["dask"] = dask(fresh, folder, stem, DASK)
-    if QUICK:
-        print(json.dumps(figures, ensure_ascii=False, indent=1))
-    else:
-        write("grading_speed.json", figures)
+            if name == "numpy":
+                figures["two_workers"] = efficiency(figures[name])
+                figures["dask"] = dask(fresh, folder, stem, size)
+    publish("grading_speed", figures)
     return int(not figures["dask"]["same_marks"])
 
 

@@ -1,22 +1,21 @@
 """Velocidad de la gramática en un núcleo y sus límites exactos.
 
-Ejecuta ``python benchmarks/grammar_speed.py`` (unos cinco minutos). Escribe en
-``benchmarks/results`` los tokens por segundo (``grammar_speed.json``) y H*, longitud media y
-H_0 a H_8 de la gramática inglesa (``grammar_limits.json``). ``--speed`` mide solo la velocidad.
+    python benchmarks/grammar_speed.py [--full]
+
+Con ``--full`` (unos cinco minutos) escribe en ``benchmarks/results`` los tokens por segundo
+(``grammar_speed.json``) y H*, longitud media y H_0 a H_8 de la gramática inglesa
+(``grammar_limits.json``). Sin él mide solo la velocidad, una vez.
 """
 
-import json
-import os
-import platform
 import statistics
 import sys
 import time
-from pathlib import Path
+
+from side_by_side import FULL, publish
 
 from vinogpt.grammar import load
 
-RESULTS = Path(__file__).parent / "results"
-REVIEWS, REPEATS, GOAL = 4_000, 7, 100_000
+REVIEWS, REPEATS, GOAL = 4_000, 7 if FULL else 1, 100_000
 
 
 def speed(name: str) -> dict:
@@ -64,28 +63,15 @@ def limits(name: str) -> dict:
     }
 
 
-def machine() -> dict:
-    """El equipo, sin nombres ni rutas."""
-    return {
-        "python": platform.python_version(),
-        "system": platform.system(),
-        "architecture": platform.machine(),
-        "cores": os.cpu_count(),
-    }
-
-
-def write(name: str, result: dict) -> None:
-    """Guarda un resultado y lo imprime."""
-    text = json.dumps(result, ensure_ascii=False, indent=1)
-    (RESULTS / name).write_text(text + "\n", encoding="utf-8")
-    print(text)
-
-
-if __name__ == "__main__":
+def main():
     measured = {name: speed(name) for name in ("en", "es", "elephant")}
     rates = [rate["median"] for pair in measured.values() for rate in pair.values()]
     setup = {"reviews_per_repeat": REVIEWS, "repeats": REPEATS, "goal_tokens_per_second": GOAL}
-    write("grammar_speed.json", {"machine": machine(), **setup, "tokens_per_second": measured})
-    if "--speed" not in sys.argv:
-        write("grammar_limits.json", limits("en"))
-    sys.exit(f"por debajo de {GOAL} tokens/s" if min(rates) < GOAL else 0)
+    publish("grammar_speed", setup | {"tokens_per_second": measured})
+    if FULL:
+        publish("grammar_limits", limits("en"))
+    return f"por debajo de {GOAL} tokens/s" if min(rates) < GOAL else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,22 +1,19 @@
 """Mide los tokenizadores sobre reseñas reales: palabras desconocidas, longitud y tiempo.
 
-    VINOGPT_REVIEWS=carpeta python benchmarks/tokenizer_figures.py
+    VINOGPT_REVIEWS=carpeta python benchmarks/tokenizer_figures.py [--full]
 
-Escribe ``benchmarks/results/tokenizers.json``. Usa las 10 001 primeras filas del archivo de
-Kaggle; aprende de nueve décimas partes de las reseñas y mide en la otra décima.
+Usa las 10 001 primeras filas del archivo de Kaggle; aprende de nueve décimas partes de las reseñas
+y mide en la otra décima. Con ``--full`` escribe ``benchmarks/results/tokenizers.json``; sin él usa
+una de cada diez reseñas.
 """
 
-import json
-import os
-import sys
 import time
-from pathlib import Path
 
-from vinogpt.corpus import load_reviews, split_reviews
+from side_by_side import FULL, publish, real_reviews
+
+from vinogpt.corpus import split_reviews
 from vinogpt.tokenizer import BPETokenizer, CharTokenizer, WordTokenizer
 
-FILE = "winemag-data-130k-v2.head-10001.json.gz"
-RESULTS = Path(__file__).parent / "results" / "tokenizers.json"
 SIZES = [500, 1_000, 2_000, 4_000, 10_000]
 
 
@@ -66,9 +63,4 @@ def measure(reviews):
 
 
 if __name__ == "__main__":
-    if "VINOGPT_REVIEWS" not in os.environ:
-        sys.exit("Faltan las reseñas reales: define VINOGPT_REVIEWS con su carpeta.")
-    figures = measure(load_reviews(Path(os.environ["VINOGPT_REVIEWS"]) / FILE))
-    text = json.dumps(figures, indent=2)
-    RESULTS.write_text(text + "\n", encoding="utf-8")
-    print(text)
+    publish("tokenizers", measure(real_reviews()[:: 1 if FULL else 10]))

@@ -221,7 +221,7 @@ def test(arguments):
     parts = {
         "ruff check": ["ruff", "check", "."],
         "ruff format": ["ruff", "format", "--check", "."],
-        "pytest": ["pytest", *notebooks, "tests", "book"],
+        "pytest": ["pytest", "-n", "auto", "--dist", "loadfile", *notebooks, "tests", "book"],
     }
     results = {}
     for name, command in parts.items():
@@ -250,13 +250,18 @@ def student(arguments):
 
 
 def bench(arguments):
-    """Cada medida de ``benchmarks/``."""
+    """Cada medida de ``benchmarks/``: una vez y sin guardar nada, o con ``--full`` las cifras."""
     scripts = sorted((ROOT / "benchmarks").glob("*.py"))
-    results = []
+    results = {}
     for script in scripts:
-        say(script.name)
-        results.append(run(str(script), *arguments))
-    return int(any(results))
+        if "__main__" in script.read_text(encoding="utf-8"):
+            say(f"{script.name}…")
+            start = time.monotonic()
+            failed = run(str(script), *arguments)
+            verdict = "FALLA" if failed else "bien"
+            results[script.name] = f"{script.name} {verdict} ({time.monotonic() - start:.0f} s)"
+    say("Resumen: " + ", ".join(results.values()))
+    return int(any("FALLA" in result for result in results.values()))
 
 
 VERBS = {
@@ -267,7 +272,7 @@ VERBS = {
     "execute": (execute, "test", "ejecuta los notebooks de book/ y guarda sus salidas"),
     "grade": (grade, "test", "califica una clase de prueba en _build/demo_class"),
     "student": (student, "test", "escribe la edición pública en _build/student"),
-    "bench": (bench, "test", "repite las medidas de benchmarks/ (unos minutos)"),
+    "bench": (bench, "test", "repite las medidas de benchmarks/ (--full: las que se publican)"),
 }
 # Carpetas que la edición pública no lleva, y los verbos que sin ellas no hacen nada.
 NEEDS = {"test": "tests", "exercises": "solutions", "grade": "solutions", "student": "solutions"}

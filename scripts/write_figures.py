@@ -26,10 +26,37 @@ Keras. «nbgrader» es nbgrader 0.9.6 sin configurar. Las comparaciones de tiemp
 turnos, en el mismo equipo de dos núcleos; el intervalo es del 95 %.
 
 """
-OUTRO = """
+AFTER_GRADING = """
 Entregas hostiles son las que intentan obtener puntos, dañar a otros o escapar. Entregas \
 maltratadas son honestas y correctas, pero llegan con metadatos perdidos, celdas repetidas o el \
 archivo cambiado de nombre. Un texto con guion intenta ejecutarse en el navegador de quien lee.
+"""
+MODEL_INTRO = """
+## El modelo
+
+¿Merece la pena este GPT frente a lo que usarías en su lugar? Se compara con los dos lados en el \
+mismo equipo de dos núcleos, con los mismos hilos y por turnos: cinco o más, cada uno con otra \
+semilla. Cada cifra es una razón de medianas con su intervalo del 95 % (*bootstrap*). El objetivo \
+se cumple si lo cumple el peor extremo. El tiempo incluye compilar, salvo donde se dice. La brecha \
+es lo que separa a un modelo del límite exacto de la gramática, en reseñas nuevas y contando solo \
+tokens reales.
+
+La *receta de origen* es la del capítulo 9 de [Foster (2023)](#ref-foster2023): un \
+bloque con la normalización al final, anchura 256, dos cabezas de 256, vocabulario de 10,000, \
+ventana de 80, lotes de 32, Adam con una tasa de 0.001 y el relleno contado en la pérdida. En la \
+gramática se mide también con la anchura de nuestro modelo, 64, y la razón se da frente a la mejor \
+de las dos.
+
+"""
+AFTER_MODEL = """
+En una GPU: no medido.
+
+**Las reseñas reales.** Se usan las 10,001 primeras filas del archivo de Kaggle: ocho décimas \
+partes para entrenar, una para validar y otra de reserva. El vocabulario sale solo de las de \
+entrenamiento. Los dos modelos predicen los mismos tokens, los 80 primeros de cada reseña de \
+validación. No encontramos otra cifra publicada de perplejidad en reseñas reservadas de este \
+archivo.
+
 """
 
 
@@ -125,6 +152,39 @@ def injection(result):
     return told, result["payloads"] >= 30 and executed == 0
 
 
+def told(ratio, met):
+    """Lo medido y si se cumple, o por qué no se ha medido."""
+    if "missing" in ratio:
+        return ratio["missing"], None
+    return f"{ratio['median']:g} [{ratio['low']:g}, {ratio['high']:g}]", met(ratio)
+
+
+def at_most(goal, *path):
+    """La razón que está en ``path`` no pasa del objetivo."""
+    return lambda result: told(find(result, path), lambda ratio: ratio["high"] <= goal)
+
+
+def at_least(goal, *path):
+    """La razón que está en ``path`` no baja del objetivo."""
+    return lambda result: told(find(result, path), lambda ratio: ratio["low"] >= goal)
+
+
+def within(share, *path):
+    """La razón que está en ``path`` no se aparta de 1 más que el objetivo."""
+
+    def met(ratio):
+        return 1 - share <= ratio["low"] and ratio["high"] <= 1 + share
+
+    return lambda result: told(find(result, path), met)
+
+
+def find(result, path):
+    """``result[path[0]][path[1]]…``; si antes falta una medida, eso es lo que hay."""
+    for key in path:
+        result = result if "missing" in result else result[key]
+    return result
+
+
 GRADING = [
     ("Entregas hostiles", "80 clases o más y ninguna consigue nada", "grading_hostile", hostile),
     ("Entregas maltratadas", "50 o más, todas con su nota", "grading_damaged", damaged),
@@ -140,14 +200,70 @@ GRADING = [
 ]
 
 
-def page():
-    """El texto de la página."""
+def difference(result):
+    value = result["largest_difference"]
+    return f"{value:g}", value <= 1e-4
+
+
+def compressed(result):
+    """gzip y los demás se cuentan al lado: son la escala."""
+    bits, limit = result["bits_per_token"], result["limit_on_these_reviews"]
+    rest = ", ".join(f"{name} {value:.2f}" for name, value in bits.items() if name != "gpt")
+    text = f"{bits['gpt'] / limit:.3f}: {bits['gpt']:.3f} bits; límite, {limit:.3f}; {rest}"
+    return text, bits["gpt"] <= 1.02 * limit
+
+
+MODEL = [
+    ("Brecha del GPT en 60 s / la del mejor n-grama", "0.05 o menos", "model_gap",
+     at_most(0.05, "ratios", "course_60_over_counts")),
+    ("Brecha en 20 s / la de la receta de origen en 20 s", "0.12 o menos", "model_gap",
+     at_most(0.12, "ratios", "course_20_over_reference_20")),
+    ("Exceso en lo decidido 40 tokens antes / el de una LSTM, 60 s los dos", "0.02 o menos",
+     "model_gap", at_most(0.02, "ratios", "far_course_60_over_lstm_60")),
+    ("Lo mismo, con los modelos que trae el paquete", "0.02 o menos", "model_gap",
+     at_most(0.02, "ratios", "far_shipped")),
+    ("Reseñas imposibles / las de la receta de origen, 20 s", "0.1 o menos", "model_gap",
+     at_most(0.1, "ratios", "invalid_course_20_over_reference_20")),
+    ("KL exacta / brecha emparejada", "entre 0.95 y 1.05", "model_gap",
+     within(0.05, "ratios", "exact_over_paired")),
+    ("Tokens/s al entrenar / los de `fit` con relleno", "2 o más", "train_speed",
+     at_least(2, "faster_than_fit", "counting_everything")),
+    ("Tokens/s al entrenar / los de GPT-2 en PyTorch", "1 o más", "train_speed",
+     at_least(1, "faster_than_torch", "counting_everything")),
+    ("Tokens/s al generar / los del bucle con `predict`, un texto", "60 o más",
+     "generation_speed", at_least(60, "over_predict", "1")),
+    ("Lo mismo, 32 textos a la vez", "600 o más", "generation_speed",
+     at_least(600, "over_predict", "32")),
+    ("Tokens/s al generar / los de KerasHub, un texto", "1.5 o más", "generation_speed",
+     at_least(1.5, "over_keras_hub", "1")),
+    ("Lo mismo, 32 textos a la vez", "1.5 o más", "generation_speed",
+     at_least(1.5, "over_keras_hub", "32")),
+    ("Diferencia máxima en log q con caché y sin ella", "0.0001 o menos", "generation_speed",
+     difference),
+    ("Brecha que predice una ley / la medida con 8 veces más cálculo", "entre 0.9 y 1.1",
+     "scaling_law", within(0.1, "predicted_over_measured")),
+    ("Bits por token del GPT / el límite, en reseñas comprimidas", "1.02 o menos", "compression",
+     compressed),
+    ("Pérdida en reseñas reales con 1/10 del tiempo, menos la de origen", "0 o menos",
+     "real_reviews", at_most(0, "tenth_of_the_time")),
+    ("Pérdida en reseñas reales con el mismo tiempo, menos la de origen", "−0.2 o menos",
+     "real_reviews", at_most(-0.2, "same_time")),
+]  # fmt: skip
+
+
+def table(goals):
+    """Las filas de una tabla."""
     rows = []
-    for what, goal, name, tell in GRADING:
+    for what, goal, name, tell in goals:
         result = load(name)
         measured, met = tell(result) if result else ("", None)
         rows.append(row(what, goal, measured, met, name))
-    return INTRO + HEADER + "".join(rows) + OUTRO
+    return HEADER + "".join(rows)
+
+
+def page():
+    """El texto de la página."""
+    return INTRO + table(GRADING) + AFTER_GRADING + MODEL_INTRO + table(MODEL) + AFTER_MODEL
 
 
 if __name__ == "__main__":

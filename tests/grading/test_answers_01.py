@@ -60,9 +60,9 @@ def ids(answer):
 
 
 @pytest.mark.parametrize("answer", BANK.RIGHT, ids=ids)
-@pytest.mark.parametrize("seed", [0, 1])
-def test_right_answer_is_accepted(answer, seed):
-    assert failed(exercise_of(answer), {name_of(answer): answer}, seed) == []
+def test_right_answer_is_accepted_whatever_the_seed(answer):
+    checks = exercise_of(answer)
+    assert [failed(checks, {name_of(answer): answer}, seed) for seed in range(10)] == [[]] * 10
 
 
 @pytest.mark.parametrize("answer", BANK.WRONG, ids=ids)
