@@ -289,7 +289,7 @@ def stock(attacks):
     """`Outcome` de cada entrega con nbgrader sin configurar, dos a la vez."""
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
         template = stock_template(Path(folder))
-        names = [attack.name for attack in attacks if not attack.zipped]
+        names = [attack.name for attack in attacks if not attack.whole]
         outcomes = pool.map(lambda name: in_throwaway_box(template, name), names)
         return dict(zip(names, outcomes, strict=True))
 

@@ -192,6 +192,9 @@ PRESETS = {
     "reference": Config(10_000, 80, 1, 2, 256, 256, 256, 0.1, pre_norm=False, rotary=False),
     # La menor brecha en un minuto con dos núcleos; vocabulario de la gramática.
     "course": Config(753, 128, 2, 4, 64, 16, 256),
+    # Lo mismo sin bloques, que solo ve la última palabra, y con uno.
+    "gpt_0": Config(753, 128, 0, 4, 64, 16, 256),
+    "gpt_1": Config(753, 128, 1, 4, 64, 16, 256),
     # Para una GPU y todas las reseñas de Kaggle.
     "large": Config(10_000, 128, 6, 6, 384, 64, 1536, 0.1),
 }
@@ -213,17 +216,27 @@ def empty_cache(config: Config, batch: int):
 
 def save(model: GPT, path, vocabulary: list[str], dtype: str = "float32"):
     """Guarda pesos, medidas y vocabulario en un archivo .npz; con float16 ocupa la mitad."""
-    weights = {w.path: ops.convert_to_numpy(w).astype(dtype) for w in model.weights}
-    about = json.dumps({"config": asdict(model.config), "vocabulary": vocabulary})
-    with open(path, "wb") as file:
-        np.savez_compressed(file, about=np.array(about), **weights)
+    pack(model, path, asdict(model.config), vocabulary, dtype)
 
 
 def load(path) -> tuple[GPT, list[str]]:
     """Devuelve el modelo guardado con ``save`` y su vocabulario."""
+    return unpack(path, lambda config: build(Config(**config)))
+
+
+def pack(model, path, config: dict, vocabulary: list[str], dtype: str):
+    """Lo mismo que ``save``, con cualquier modelo. config: las medidas con que se reconstruye."""
+    weights = {w.path: ops.convert_to_numpy(w).astype(dtype) for w in model.weights}
+    about = json.dumps({"config": config, "vocabulary": vocabulary})
+    with open(path, "wb") as file:
+        np.savez_compressed(file, about=np.array(about), **weights)
+
+
+def unpack(path, make):
+    """El modelo ``make(config)``, con los pesos guardados en ``path``, y su vocabulario."""
     with np.load(path) as file:
         about = json.loads(str(file["about"]))
-        model = build(Config(**about["config"]))
+        model = make(about["config"])
         for weight in model.weights:
             weight.assign(file[weight.path])
     return model, about["vocabulary"]

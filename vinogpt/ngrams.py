@@ -79,6 +79,18 @@ def add_k(levels, V, k=1.0):
     yield levels[-1].counts / total[number], k * V / total
 
 
+def absolute_discount(levels, V, discount=0.75):
+    """Resta ``discount`` a cada recuento y lo reparte según la ventana un token más corta.
+
+    Ney, Essen y Kneser (1994), https://doi.org/10.1006/csla.1994.1001. Por nivel, (parte propia
+    (G,), peso del resto (C,)).
+    """
+    for level in levels:
+        number = level.grams // V
+        total = np.bincount(number, level.counts)
+        yield (level.counts - discount) / total[number], discount * np.bincount(number) / total
+
+
 def discounts(counts):
     """Cuánto se resta a un recuento de 1, de 2 y de 3 o más. (G,) -> (3,).
 
@@ -114,7 +126,7 @@ class NGram:
 
     q(w | ventana) = parte propia(ventana, w) + peso(ventana) · q(w | ventana más corta), y al
     final de la cadena, 1 / V. ids: (B, T), los textos de los que aprende. ``smooth`` reparte la
-    probabilidad: ``kneser_ney``, ``add_k`` o ``partial(add_k, k=0.1)``.
+    probabilidad: ``kneser_ney``, ``absolute_discount``, ``add_k`` o ``partial(add_k, k=0.1)``.
     """
 
     def __init__(self, ids, V, window, smooth=kneser_ney):

@@ -19,7 +19,9 @@ ABOUT = {
     "generate": "Escribe reseñas con un modelo, palabra a palabra.",
     "info": "Muestra las medidas de un modelo y cómo se entrenó.",
 }
-PRESETS = ("reference", "course", "large")
+PRESETS = ("reference", "course", "large", "gpt_0", "gpt_1", "simple", "lstm", "gru")
+BUNDLED = ("gpt", "gpt_0", "gpt_1", "lstm", "gru")
+WHERE = f"la carpeta del modelo o el nombre de uno del curso: {', '.join(BUNDLED)}"
 SECONDS = 60  # lo que se entrena si no se dice otra cosa
 ALARM = """
 ⚠⚠⚠ ALARMA: la pérdida está por debajo del límite posible. Es un error, no un buen modelo.
@@ -37,7 +39,7 @@ def build_parser(verb):
     if verb == "train":
         add_train_options(parser.add_argument, either.add_argument)
     else:
-        parser.add_argument("folder", metavar="FOLDER", type=Path, help="la carpeta del modelo")
+        parser.add_argument("place", metavar="FOLDER", help=WHERE)
     if verb == "generate":
         add_generate_options(parser.add_argument, either.add_argument)
     return parser
@@ -219,8 +221,8 @@ def evaluate(args):
     from vinogpt import runs
 
     with quiet():
-        model, vocabulary = runs.read_model(args.folder)
-        source = runs.read_card(args.folder).get("source", "grammar")
+        model, vocabulary, card = runs.find(args.place)
+        source = card.get("source", "grammar")
         result = runs.measure(model, vocabulary, source, runs.load_texts(source)[2])
     print(describe(result))
 
@@ -228,10 +230,10 @@ def evaluate(args):
 def generate(args):
     """Escribe cada palabra en cuanto se elige."""
     from vinogpt import runs
-    from vinogpt.sampling import FastGenerator, temperature, top_k, top_p
+    from vinogpt.sampling import temperature, top_k, top_p
 
     with quiet():
-        model, vocabulary = runs.read_model(args.folder)
+        model, vocabulary, _ = runs.find(args.place)
     prompt = WordTokenizer(vocabulary)
     unknown = [word for word in prompt.tokenize(args.prompt) if word not in vocabulary]
     if unknown:
@@ -241,23 +243,23 @@ def generate(args):
         sampler = top_k(min(args.top_k, len(vocabulary)), args.temperature)
     if args.top_p:
         sampler = top_p(args.top_p, args.temperature)
-    generator, ids = FastGenerator(model, sampler), prompt.encode(args.prompt)
+    stream, ids = runs.streamer(model, sampler), prompt.encode(args.prompt)
     for i in range(args.n):
         print(args.prompt, end="", flush=True)
         with quiet():
-            for token in generator.stream(ids, model.config.context, args.seed + i):
+            for token in stream(ids, args.seed + i):
                 print(f" {vocabulary[token]}", end="", flush=True)
         print()
 
 
 def info(args):
     """Medidas, parámetros y ficha."""
-    from vinogpt import runs
+    from vinogpt import pretrained, runs
 
     with quiet():
-        model, vocabulary = runs.read_model(args.folder)
+        model, vocabulary, card = runs.find(args.place)
     print(f"{model.count_params():_} parámetros, {len(vocabulary)} palabras".replace("_", " "))
-    for title, table in (("Medidas", vars(model.config)), ("Ficha", runs.read_card(args.folder))):
+    for title, table in (("Medidas", pretrained.sizes(model)), ("Ficha", card)):
         print(f"\n{title}:")
         for name, value in table.items():
             print(f"  {name}: {value}")

@@ -1,4 +1,4 @@
-"""Entrenamiento: la pérdida, un paso compilado, puntos de control y el bucle que los une.
+"""Entrenamiento: recetas, puntos de control y el bucle que da los pasos de ``vinogpt.steps``.
 
 La pérdida son nats por token real: el primer 0 de cada texto es su fin y cuenta; el relleno que lo
 sigue, no. Cada lote depende solo de (semilla, paso). Con eso y con el estado completo en cada
@@ -26,8 +26,8 @@ import numpy as np
 from keras import ops
 
 from vinogpt.evaluation import limit_alarm
-from vinogpt.model import END, START
 from vinogpt.ngrams import real_tokens
+from vinogpt.steps import STEPS, loss
 
 ROWS = 100  # filas del historial: una por cada 1 % del presupuesto
 ALARM_ROWS = 20  # filas que promedia la alarma del límite
@@ -42,9 +42,9 @@ class TrainingError(Exception):
 class Recipe:
     """Cómo se entrena."""
 
-    batch_size: int = 32
-    widths: tuple[int, ...] = (64, 88)  # anchuras de los lotes, además de la ventana del modelo
-    learning_rate: float = 6e-3
+    batch_size: int = 16
+    widths: tuple[int, ...] = (64, 80)  # anchuras de los lotes, además de la ventana del modelo
+    learning_rate: float = 8e-3
     warmup: int = 50  # pasos que tarda en llegar a ``learning_rate``
     decay: bool = True  # baja hasta 0 al acabarse el presupuesto
     weight_decay: float = 0.0
@@ -61,11 +61,18 @@ class Recipe:
 RECIPES = {
     # Foster, Generative Deep Learning (2.ª ed., 2023), capítulo 9.
     "reference": Recipe(
-        widths=(), learning_rate=1e-3, warmup=0, decay=False, beta_2=0.999, clip=None,
+        32, widths=(), learning_rate=1e-3, warmup=0, decay=False, beta_2=0.999, clip=None,
         count_padding=True,
     ),
     "course": Recipe(),
     "large": Recipe(64, learning_rate=1e-3, warmup=200, weight_decay=0.1),
+    # El mismo GPT con menos bloques.
+    "gpt_0": Recipe(),
+    "gpt_1": Recipe(),
+    # Cada una con su mejor tasa, la que encuentra benchmarks/baseline_rates.py.
+    "simple": Recipe(),
+    "lstm": Recipe(),
+    "gru": Recipe(),
 }  # fmt: skip
 
 
@@ -79,95 +86,6 @@ class Budget:
     def progress(self, step: int, seconds: float) -> float:
         """Parte ya gastada: de 0 a 1, o algo más si el último paso se pasa de tiempo."""
         return step / self.steps if self.steps else seconds / self.seconds
-
-
-# ------------------------------------------------------------------------- pérdida y paso
-
-
-def loss(model, ids, count_padding=False):
-    """-log q medio por token real de ids, (B, T), leído cada uno tras los anteriores."""
-    previous = ops.pad(ids[:, :-1], ((0, 0), (1, 0)), constant_values=START)
-    logits = model(previous, training=True)
-    nats = ops.sparse_categorical_crossentropy(ids, logits, from_logits=True)
-    if count_padding:
-        return ops.mean(nats)
-    first = ops.arange(ops.shape(ids)[1]) == 0
-    real = ops.cast(ops.logical_or(first, previous != END), nats.dtype)
-    return ops.sum(nats * real) / ops.sum(real)
-
-
-def tensorflow_step(model, optimizer, loss, xla):
-    """``step(ids) -> pérdida``, que actualiza el modelo. XLA solo en lo que más cuesta."""
-    import tensorflow as tf
-
-    ids_of_any_shape = [tf.TensorSpec((None, None), "int32")]
-
-    @tf.function(input_signature=ids_of_any_shape, jit_compile=xla)
-    def value_and_gradients(ids):
-        with tf.GradientTape() as tape:
-            value = loss(model, ids)
-        gradients = tape.gradient(value, model.trainable_variables)
-        return value, [tf.convert_to_tensor(gradient) for gradient in gradients]
-
-    @tf.function(input_signature=ids_of_any_shape)
-    def step(ids):
-        value, gradients = value_and_gradients(ids)
-        optimizer.apply(gradients, model.trainable_variables)
-        return value
-
-    return step
-
-
-def jax_step(model, optimizer, loss, xla):
-    """Lo mismo en JAX, que siempre compila; con varios dispositivos, reparte cada lote."""
-    import jax
-
-    groups = model.trainable_variables, model.non_trainable_variables, optimizer.variables
-
-    def stateless_loss(weights, rest, ids):
-        pairs = zip([*groups[0], *groups[1]], [*weights, *rest], strict=True)
-        with keras.StatelessScope(state_mapping=pairs) as scope:
-            value = loss(model, ids)
-        return value, [scope.get_current_value(variable) for variable in groups[1]]
-
-    @jax.jit
-    def update(weights, rest, moments, ids):
-        differentiate = jax.value_and_grad(stateless_loss, has_aux=True)
-        (value, rest), gradients = differentiate(weights, rest, ids)
-        weights, moments = optimizer.stateless_apply(moments, gradients, weights)
-        return value, [*weights, *rest, *moments]
-
-    def step(ids):
-        values = [[variable.value for variable in group] for group in groups]
-        value, new = update(*values, spread(ids))
-        for variable, tensor in zip([v for group in groups for v in group], new, strict=True):
-            variable.assign(tensor)
-        return value
-
-    return step
-
-
-def spread(ids):
-    """Reparte las filas de un lote entre los dispositivos de ``keras.distribution``."""
-    distribution = keras.distribution.distribution()
-    if distribution is None:
-        return ids
-    return keras.distribution.distribute_tensor(ids, distribution.get_data_layout(ids.shape))
-
-
-STEPS = {"tensorflow": tensorflow_step, "jax": jax_step}
-
-
-def use_devices():
-    """Con GPU, cálculos en bfloat16; con JAX y varios dispositivos, cada uno hace parte del lote.
-
-    Se llama antes de construir el modelo.
-    """
-    devices = keras.distribution.list_devices()
-    if devices[0].startswith("gpu"):
-        keras.config.set_dtype_policy("mixed_bfloat16")
-    if keras.backend.backend() == "jax" and len(devices) > 1:
-        keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices))
 
 
 # ----------------------------------------------------------------------------- el bucle

@@ -76,7 +76,7 @@ def test_fresh_reviews_are_possible_and_new():
         [np.pad(b, ((0, 0), (0, 128 - b.shape[1]))) for b in map(batches, range(90))]
     )
     texts = [tuple(english.vocabulary[i - 2] for i in row if i) for row in rows.tolist()]
-    assert len(set(texts)) == len(texts) == 90 * 32
+    assert len(set(texts)) == len(texts) == 90 * Recipe().batch_size
     assert not any(map(english.validate, texts[::50]))
 
 

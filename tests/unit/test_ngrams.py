@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 
 from vinogpt.grammar import load
-from vinogpt.ngrams import NGram, Uniform, add_k, discounts, left_tokens, real_tokens
+from vinogpt.ngrams import (
+    NGram,
+    Uniform,
+    absolute_discount,
+    add_k,
+    discounts,
+    kneser_ney,
+    left_tokens,
+    real_tokens,
+)
 
 V = 6
 WORDS = np.array(
@@ -29,6 +38,24 @@ def sentences(ids):
     """Cada texto como lista, con su comienzo y, si cabe, su fin."""
     for row in ids.tolist():
         yield [0, *row[: row.index(0) + 1]] if 0 in row else [0, *row]
+
+
+class BruteDiscount:
+    """Descuento absoluto interpolado con diccionarios."""
+
+    def __init__(self, ids, V, window):
+        self.V, self.following = V, defaultdict(Counter)
+        for text in sentences(ids):
+            for t in range(1, len(text)):
+                for k in range(min(window, t) + 1):
+                    self.following[tuple(text[t - k : t])][text[t]] += 1
+
+    def p(self, word, context, cut=0.75):
+        shorter = self.p(word, context[1:]) if context else 1 / self.V
+        seen = self.following[context]
+        if not seen:
+            return shorter
+        return (max(seen[word] - cut, 0) + cut * len(seen) * shorter) / seen.total()
 
 
 class BruteKneserNey:
@@ -103,9 +130,12 @@ def test_add_k_by_hand(prefix, word, p):
 
 
 @pytest.mark.parametrize("window", [0, 1, 2, 3, 5])
-def test_kneser_ney_equals_the_formula_with_dictionaries(window):
+@pytest.mark.parametrize(
+    ("smooth", "Brute"), [(kneser_ney, BruteKneserNey), (absolute_discount, BruteDiscount)]
+)
+def test_probabilities_equal_the_formula_with_dictionaries(smooth, Brute, window):
     ids, new = random_texts(60, seed=1), random_texts(20, seed=2)
-    ours, brute = np.exp(NGram(ids, V, window).log_probs(new)), BruteKneserNey(ids, V, window)
+    ours, brute = np.exp(NGram(ids, V, window, smooth).log_probs(new)), Brute(ids, V, window)
     for i, text in enumerate(sentences(new)):
         for t in range(len(text) - 1):
             context = tuple(text[max(0, t + 1 - window) : t + 1])
@@ -114,9 +144,9 @@ def test_kneser_ney_equals_the_formula_with_dictionaries(window):
 
 
 @pytest.mark.parametrize("window", range(9))
-@pytest.mark.parametrize("smooth", [None, add_k])
+@pytest.mark.parametrize("smooth", [kneser_ney, absolute_discount, add_k])
 def test_probabilities_sum_to_one_and_none_is_zero(window, smooth):
-    model = NGram(random_texts(30, 3), V, window, **({"smooth": smooth} if smooth else {}))
+    model = NGram(random_texts(30, 3), V, window, smooth)
     q = np.exp(model.log_probs(random_texts(30, 4)))
     assert q.sum(axis=-1) == pytest.approx(np.ones((30, 9)))
     assert q.min() > 0

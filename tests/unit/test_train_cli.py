@@ -5,9 +5,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from vinogpt import runs
+from vinogpt import pretrained, runs, train_cli
 from vinogpt.__main__ import main
 from vinogpt.train_cli import describe, progress_line
+from vinogpt.training import RECIPES
 
 ROW = {"step": 20, "progress": 0.25, "seconds": 5.0, "tokens": 40_000, "loss": 1.2345, "gap": 0.5}
 NO_VALUES = {"nats_error": 0.001, "tokens": 900, "nats_per_review": 50.0, "exact_gap": 0.1}
@@ -195,6 +196,45 @@ def test_words_the_model_does_not_know_are_named(trained, capsys):
 def test_info_shows_sizes_and_card(trained, capsys):
     out = output_of(capsys, "info", trained)
     assert "753 palabras" in out and "  d: 64" in out and "  source: grammar" in out
+
+
+# ------------------------------------------------------------------- los modelos del curso
+
+
+def test_the_names_are_those_of_the_package():
+    assert train_cli.BUNDLED == pretrained.NAMES
+    assert set(train_cli.PRESETS) == set(RECIPES)
+
+
+@pytest.mark.parametrize("name", ["gpt", "lstm"])
+def test_a_name_takes_the_place_of_a_folder(capsys, monkeypatch, name):
+    monkeypatch.setattr(runs, "HELD_OUT", 40)
+    gap = float(output_of(capsys, "evaluate", name).partition("límite: ")[2].split()[0])
+    assert gap == pytest.approx(pretrained.card(name)["gap"], rel=0.5)
+    [line] = output_of(capsys, "generate", name, "--seed", "3").splitlines()
+    assert line.startswith("wine review : ") and len(line.split()) > 20
+    assert "  steps: " in output_of(capsys, "info", name)
+
+
+def test_the_help_names_them(capsys):
+    with pytest.raises(SystemExit):
+        main(["generate", "--help"])
+    assert "gpt_0" in capsys.readouterr().out
+
+
+def test_a_folder_may_have_the_name_of_a_model(trained, tmp_path, capsys, monkeypatch):
+    shutil.copytree(trained, tmp_path / "gpt")
+    monkeypatch.chdir(tmp_path)
+    assert "  steps: " in output_of(capsys, "info", "gpt")
+    assert "  preset: course" in output_of(capsys, "info", "./gpt")
+
+
+def test_a_recurrent_network_is_trained_read_and_measured(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(runs, "HELD_OUT", 20)
+    folder = tmp_path / "modelo"
+    output_of(capsys, "train", "--preset", "gru", "--steps", "2", "--out", folder)
+    assert "  kind: gru" in output_of(capsys, "info", folder)
+    assert "Brecha al límite" in output_of(capsys, "evaluate", folder)
 
 
 # ------------------------------------------------------------------------------ mensajes

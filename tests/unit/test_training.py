@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from vinogpt import model as gpt
-from vinogpt import training
+from vinogpt import steps, training
 from vinogpt.batches import fresh_batches, grammar_floor
 from vinogpt.grammar import END, load
 from vinogpt.training import RECIPES, Budget, Recipe, Trainer, TrainingError, loss
@@ -126,6 +126,14 @@ def test_compiling_with_xla_changes_nothing(monkeypatch):
     assert [row["loss"] for row in rows] == pytest.approx(plain_losses(6), rel=0.01)
 
 
+def test_each_part_of_a_batch_weighs_as_its_real_tokens(monkeypatch):
+    losses = []
+    for parts in (1, 2, 3):
+        monkeypatch.setattr(steps, "CORES", parts)
+        losses.append([row["loss"] for row in tiny_trainer(6).run()])
+    assert losses[1:] == [pytest.approx(losses[0], rel=1e-5)] * 2
+
+
 def plain_losses(steps):
     """Las pérdidas de un bucle de entrenamiento sin compilar, de lo más simple."""
     import tensorflow as tf
@@ -233,6 +241,3 @@ def test_nan_stops_with_the_last_good_state(tmp_path, save_every):
         trainer.run()
     assert all(np.isfinite(np.array(weight)).all() for weight in trainer.model.weights)
     assert trainer.step < 50
-
-
-# ---------------------------------------------------------------------------------- JAX
