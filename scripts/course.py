@@ -219,15 +219,16 @@ def test(arguments):
         return run("-m", "pytest", *arguments)
     notebooks = ["--nbval", "--nbval-current-env", "--ignore-glob=tests/**/*.ipynb"]
     parts = {
-        "ruff check": ["ruff", "check", "."],
-        "ruff format": ["ruff", "format", "--check", "."],
-        "pytest": ["pytest", "-n", "auto", "--dist", "loadfile", *notebooks, "tests", "book"],
+        "ruff check": ["-m", "ruff", "check", "."],
+        "ruff format": ["-m", "ruff", "format", "--check", "."],
+        "sitio": ["scripts/build_site.py"],
+        "pytest": ["-m", "pytest", "-n", "auto", "--dist", "loadfile", *notebooks, "tests", "book"],
     }
     results = {}
     for name, command in parts.items():
         say(f"{name}…")
         start = time.monotonic()
-        failed = run("-m", *command)
+        failed = run(*command)
         results[name] = f"{name} {'FALLA' if failed else 'bien'} ({time.monotonic() - start:.0f} s)"
     say("Resumen: " + ", ".join(results.values()))
     return int(any("FALLA" in result for result in results.values()))

@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # TensorFlow calla al importarse
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # las salidas del libro se escriben sin GPU
 
 ROOT = Path(__file__).resolve().parents[1]
+BROWSER_OPTIONS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 
 
 def missing(what, remedy):
@@ -60,6 +62,23 @@ def chromium():
     if driver.returncode:
         missing("lo que maneja el navegador", "instala el paquete libatomic1.")
     return path
+
+
+@pytest.fixture(scope="module")
+def browser(chromium):
+    """Un navegador por archivo: dos abiertos a la vez en un mismo proceso no son posibles."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=BROWSER_OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser):
+    """Una pestaña limpia, de 1280 px y tema claro."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
+    yield context.new_page()
+    context.close()
 
 
 @pytest.fixture(scope="session")

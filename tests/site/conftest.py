@@ -1,5 +1,6 @@
 """El sitio construido, servido como lo sirve GitHub Pages, y un navegador que lo abre."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -10,11 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 from bs4 import BeautifulSoup
-from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "/vinogpt"
-ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 
 
 def toc_pages(entry):
@@ -40,11 +39,15 @@ class PagesHandler(SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="session")
 def site(repo):
-    """Carpeta del sitio; antes se reconstruye lo que haya cambiado."""
+    """Carpeta del sitio; antes se reconstruye lo que haya cambiado.
+
+    Dos procesos no pueden construirlo a la vez: con `-n` lo construye antes quien llama a pytest.
+    """
     command = [sys.executable, repo / "scripts" / "build_site.py"]
-    result = subprocess.run(command, capture_output=True, text=True)
-    if result.returncode:
-        pytest.fail(result.stderr, pytrace=False)
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        result = subprocess.run(command, capture_output=True, text=True)
+        if result.returncode:
+            pytest.fail(result.stderr, pytrace=False)
     return repo / "_build" / "html"
 
 
@@ -72,19 +75,3 @@ def base(site):
     yield f"http://127.0.0.1:{server.server_port}{PREFIX}/"
     server.shutdown()
     server.server_close()
-
-
-@pytest.fixture(scope="session")
-def browser(chromium):
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser):
-    """Una pestaña limpia, de 1280 px y tema claro."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
-    yield context.new_page()
-    context.close()
