@@ -28,12 +28,12 @@ from vinogpt.tokenizer import WordTokenizer
 
 RATES = {  # la mejor tiene que quedar dentro, no en un extremo
     "course": (0.002, 0.004, 0.008, 0.016, 0.032),
-    "simple": (0.0005, 0.001, 0.002, 0.004, 0.008),
     "lstm": (0.002, 0.004, 0.008, 0.016, 0.032),
     "gru": (0.002, 0.004, 0.008, 0.016, 0.032),
+    "simple": (0.0005, 0.001, 0.002, 0.004, 0.008),
 }
 SEEDS = (1, 2)
-RUNS = [(kind, rate, seed) for kind in RATES for rate in RATES[kind] for seed in SEEDS]
+RUNS = [(kind, rate, seed) for seed in SEEDS for kind in RATES for rate in RATES[kind]]
 STEPS, HELD_OUT = (1_500, 1_000) if FULL else (60, 60)
 COUNTED, WINDOWS = (33_000, range(9)) if FULL else (1_000, range(4))  # reseñas y ventanas
 COMPILED_STEPS = 300 if FULL else 20

@@ -1,88 +1,30 @@
-"""Cómo baja la brecha de cada modelo al entrenar, y qué curva deja cada error.
+"""Qué curva deja cada error: la pérdida que cree tener el entrenamiento.
 
     python benchmarks/training_curves.py [--full] [--turns N]
 
-Curvas: el GPT del curso, la receta de origen con la anchura del curso, una LSTM, una GRU y una RNN
-simple, estas con casi los mismos parámetros que el GPT. Todos leen reseñas nuevas de la gramática;
-la brecha se mide en otras, las mismas para todos, según avanza la lectura. Los segundos que
-cuestan mil reseñas van aparte, medidos por turnos (``--seconds``), porque dependen del equipo.
-
-Errores: el mismo GPT con un fallo cada vez, y la pérdida que su entrenamiento cree tener. Un turno
-es un entrenamiento: ``--turns 3`` hace los tres siguientes.
+El GPT del curso, 200 pasos con reseñas nuevas de la gramática, con un fallo cada vez y una semilla:
+las curvas se distinguen por su forma. Un turno es un entrenamiento: ``--turns 3`` hace los tres
+siguientes.
 """
 
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import statistics
-import sys
-import time
 from dataclasses import replace
 
 import keras
 import numpy as np
 from keras import ops
-from recipe_ladder import GRAMMAR, IDS, TRUTH, VOCABULARY, encoded, steps_of_the_ladder
+from recipe_ladder import GRAMMAR, VOCABULARY, steps_of_the_ladder
 from side_by_side import FULL, publish, short, take_turns
 
-from vinogpt import evaluation, training
-from vinogpt.batches import fresh_batches, pad_texts
+from vinogpt import training
+from vinogpt.batches import fresh_batches
 from vinogpt.model import START, build
-from vinogpt.ngrams import NGram, Uniform, real_tokens
-from vinogpt.rnn import build_rnn
 from vinogpt.runs import GRAMMAR_CONTEXT
 
-MARKS = (800, 1_600, 3_200, 6_400, 12_800, 25_600, 40_000) if FULL else (320, 640)  # reseñas
-HELD_OUT, BROKEN_STEPS = (300, 400) if FULL else (60, 40)
-COUNTED = 20_000 if FULL else 1_000  # reseñas que cuentan los n-gramas
-RNNS, SEEDS = ("lstm", "gru", "simple"), 3
-
-
-def contestants():
-    """Cómo se hace cada modelo, y su receta."""
-    (_, reference, first), *_, (_, course, last) = steps_of_the_ladder()
-    made = {"course": (lambda: build(course), last)}
-    made["reference"] = (lambda: build(reference), first)
-    size = build(course).count_params()
-    for kind in RNNS:
-        made[kind] = (
-            lambda kind=kind: build_rnn(kind, len(VOCABULARY), size),
-            training.RECIPES[kind],
-        )
-    return made
-
-
-def curve(make, recipe, seed, held_out):
-    """Brecha exacta tras leer tantas reseñas como dice cada marca: {reseñas: brecha}."""
-    keras.utils.set_random_seed(seed)
-    model, gaps = make(), {}
-    batches = fresh_batches(GRAMMAR, VOCABULARY, recipe, GRAMMAR_CONTEXT, seed)
-    budget = training.Budget(steps=MARKS[-1] // recipe.batch_size)
-    trainer = training.Trainer(model, batches, recipe, budget)
-
-    def mark(row):
-        read = row["step"] * recipe.batch_size
-        if read in MARKS:
-            gap = evaluation.exact_gap(evaluation.measure(model, held_out, TRUTH)).mean
-            gaps[read] = short(gap)
-
-    trainer.run(mark)
-    return gaps
-
-
-def counts(seed, held_out):
-    """Brecha de los modelos que cuentan: la uniforme y cada ventana."""
-    ids = pad_texts(encoded(GRAMMAR.sample(COUNTED, -2_000 - seed)), GRAMMAR_CONTEXT)
-    models = {"uniform": Uniform(len(VOCABULARY))}
-    models |= {f"window_{k}": NGram(ids, len(VOCABULARY), k) for k in range(7)}
-    found = {"tokens": int(real_tokens(ids).sum())}
-    for name, model in models.items():
-        found[name] = short(evaluation.exact_gap(evaluation.measure(model, held_out, TRUTH)).mean)
-    return found
-
-
-# -------------------------------------------------------------------------------- los errores
+STEPS, SEEDS = (200 if FULL else 40), 1
 
 
 def nats_of(targets, logits, mask):
@@ -153,62 +95,27 @@ def broken(name, seed):
     keras.utils.set_random_seed(seed)
     model, losses = build(config), []
     batches = fresh_batches(GRAMMAR, VOCABULARY, recipe, GRAMMAR_CONTEXT, seed)
-    trainer = training.Trainer(model, batches, recipe, training.Budget(steps=BROKEN_STEPS))
+    trainer = training.Trainer(model, batches, recipe, training.Budget(steps=STEPS))
     step = training.STEPS["tensorflow"](model, trainer.optimizer, wrong, True)
-    for i in range(BROKEN_STEPS):
+    for i in range(STEPS):
         rate = recipe.learning_rate * min(1, (i + 1) / recipe.warmup)
         trainer.optimizer.learning_rate = rate * factor
         losses.append(float(step(batches(i))))
-    return [short(np.mean(losses[i : i + 20])) for i in range(0, BROKEN_STEPS, 20)]
-
-
-# ------------------------------------------------------------------------------------ turnos
+    return [short(np.mean(losses[i : i + 20])) for i in range(0, STEPS, 20)]
 
 
 def measure(turn):
-    """Un turno: una curva, los recuentos o un error, con una semilla."""
-    known = contestants()
-    place, number = divmod(turn - 1, SEEDS)
-    name, seed = ["counts", *WRONG, *known][place], number + 1
-    held_out = pad_texts(encoded(GRAMMAR.sample(HELD_OUT, -6)), GRAMMAR_CONTEXT)
-    if name in known:
-        result = {"gaps": curve(*known[name], seed, held_out)}
-    elif name == "counts":
-        result = {"gaps": counts(seed, held_out)}
-    else:
-        result = {"losses": broken(name, seed)}
+    """Un turno: un error con una semilla."""
+    number, place = divmod(turn - 1, len(WRONG))
+    name, seed = [*WRONG][place], number + 1
+    result = {"losses": broken(name, seed)}
     print(name, seed, result, flush=True)
     return {"name": name, "seed": seed} | result
 
 
-def seconds_per_thousand(repeats=5, steps=10):
-    """Mediana de los segundos que cuestan mil reseñas a cada modelo, medidos por turnos."""
-    timed = {}
-    for name, (make, recipe) in contestants().items():
-        batches = fresh_batches(GRAMMAR, VOCABULARY, recipe, GRAMMAR_CONTEXT, 1)
-        model = make()
-        trainer = training.Trainer(model, batches, recipe, training.Budget(steps=1_000))
-        timed[name] = trainer._compiled_step(), [batches(i) for i in range(steps)], []
-        for ids in timed[name][1]:
-            timed[name][0](ids)  # compila cada anchura
-    for _ in range(repeats):
-        for step, batches, seconds in timed.values():
-            start = time.perf_counter()
-            for ids in batches:
-                float(step(ids))
-            seconds.append((time.perf_counter() - start) / steps)
-    batch = {name: recipe.batch_size for name, (_, recipe) in contestants().items()}
-    return {
-        name: short(1_000 * statistics.median(seconds) / batch[name])
-        for name, (_, _, seconds) in timed.items()
-    }
-
-
 def main():
-    if "--seconds" in sys.argv:
-        return publish("training_seconds", {"seconds_per_thousand": seconds_per_thousand()})
-    turns = take_turns("training_curves", measure, SEEDS * (len(contestants()) + 1 + len(WRONG)))
-    return publish("training_curves", {"marks": MARKS, "words": len(IDS), "turns": turns})
+    turns = take_turns("training_curves", measure, SEEDS * len(WRONG))
+    publish("training_curves", {"steps": STEPS, "turns": turns})
 
 
 if __name__ == "__main__":

@@ -46,6 +46,7 @@ PUBLIC = [
     "scripts/course.py",
     "scripts/describe_reviews.py",
     "scripts/execute_notebooks.py",
+    "scripts/real_samples.py",
     "scripts/train_weights.py",
     "README*.md",
     "CHANGELOG.md",

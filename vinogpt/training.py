@@ -71,8 +71,8 @@ RECIPES = {
     "gpt_1": Recipe(),
     # Cada una con su mejor tasa, la que encuentra benchmarks/baseline_rates.py.
     "simple": Recipe(),
-    "lstm": Recipe(),
-    "gru": Recipe(),
+    "lstm": Recipe(learning_rate=1.6e-2),
+    "gru": Recipe(learning_rate=1.6e-2),
 }  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from . import outputs, pages, quizzes, release, sitemap
+from . import outputs, pages, quizzes, release, sitemap, timeline
 
 HERE = Path(__file__).parent
 
@@ -16,6 +16,6 @@ def own_digest():
 
 def setup(app):
     app.add_config_value("site_extension_digest", own_digest(), "env", str)
-    for module in (release, quizzes, outputs, pages, sitemap):
+    for module in (release, quizzes, timeline, outputs, pages, sitemap):
         module.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
