@@ -11,11 +11,14 @@ import os
 import sys
 import tempfile
 import time
+from base64 import b64decode, b64encode
+from io import BytesIO
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -68,6 +71,16 @@ def clean(notebook):
         cell.metadata = keep(cell.metadata, KEPT_CELL_METADATA)
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+            for output in cell.outputs:
+                if "image/png" in output.get("data", {}):
+                    output.data["image/png"] = lighten(output.data["image/png"])
+
+
+def lighten(picture):
+    """El mismo PNG, en base64, con 256 colores: ocupa menos de la mitad y se ve igual."""
+    image, small = Image.open(BytesIO(b64decode(picture))), BytesIO()
+    image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(small, "png", optimize=True)
+    return b64encode(small.getvalue()).decode()
 
 
 def keep(metadata, names):

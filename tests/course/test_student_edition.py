@@ -51,6 +51,15 @@ def text_of(content):
     return "\n".join([text, *pieces])
 
 
+def prose_of(page):
+    """El texto de una página; de un cuaderno, sus celdas de texto."""
+    text = page.read_text(encoding="utf-8")
+    if page.suffix != ".ipynb":
+        return text
+    cells = json.loads(text)["cells"]
+    return "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+
+
 def secret_lines(source):
     """Líneas que solo están en zonas secretas; las más cortas coinciden con cualquier programa."""
     text = "\n".join("".join(cell["source"]) for cell in source["cells"])
@@ -188,7 +197,7 @@ def test_a_folder_with_something_in_it_is_refused(script, edition, capsys):
 def test_links_lead_to_files_of_the_edition(edition):
     pages = [*edition.glob("*.md"), *edition.glob("book/*.md"), *edition.rglob("*.ipynb")]
     for page in pages:
-        text = text_of(page.read_bytes())
+        text = prose_of(page)
         relative = [page.parent / name for name in LINK.findall(text)]
         absolute = [edition / name for name in OWN.findall(text)]
         assert [path for path in relative + absolute if not path.exists()] == []
