@@ -1,8 +1,10 @@
 """Las páginas dicen la verdad: el repaso se ejecuta y toda cita tiene su entrada."""
 
+import ast
 import doctest
 import json
 import re
+from statistics import mean
 
 import pytest
 
@@ -43,3 +45,45 @@ def test_published_limit_is_that_of_the_shipped_grammar(repo):
     assert f"$H^* = {nats:.2f}$" in page
     for window in (0, 1, 2, 4, 8):
         assert f" {limits['window_limits'][str(window)][0]:.2f} |" in page
+
+
+# --- Las cifras guardadas que copia un cuaderno son las de su programa -----------------------
+
+
+def copied(repo, page, name):
+    """La lista o el diccionario que una celda de `book/page` asigna a `name`."""
+    notebook = json.loads((repo / f"book/{page}.ipynb").read_text(encoding="utf-8"))
+    sources = ["".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "code"]
+    [cell] = [
+        source for source in sources if re.search(rf"^{name} = [\[{{]( |\n|[\d.])", source, re.M)
+    ]
+    for line in ast.parse(cell).body:
+        if isinstance(line, ast.Assign) and line.targets[0].id == name:
+            return ast.literal_eval(line.value)
+
+
+def measured(repo, name):
+    return json.loads((repo / f"benchmarks/results/{name}.json").read_text(encoding="utf-8"))
+
+
+def test_window_limits_of_chapter_02_are_those_measured(repo):
+    page, limits = "02_factorizacion_autorregresiva", measured(repo, "grammar_limits")
+    gaps = measured(repo, "window_networks")["gaps"]
+    assert copied(repo, page, "network_gaps") == [round(mean(g), 3) for g in gaps.values()]
+    windows = [round(nats, 3) for nats, *_ in limits["window_limits"].values()]
+    assert copied(repo, page, "H_k") == windows
+
+
+def test_recipe_ladder_of_chapter_05_is_the_one_measured(repo):
+    gaps = {}
+    for turn in measured(repo, "recipe_ladder")["turns"]:
+        gaps.setdefault(turn["name"], []).append(turn["gap"])
+    shown = copied(repo, "05_gpt_de_vinos", "ladder").values()
+    assert list(shown) == pytest.approx([mean(own) for own in gaps.values()], abs=0.006)
+
+
+def test_broken_curves_of_chapter_05_are_those_measured(repo):
+    shown = copied(repo, "05_gpt_de_vinos", "texts").values()
+    turns = measured(repo, "training_curves")["turns"]
+    for text, turn in zip(shown, turns, strict=True):
+        assert list(map(float, text.split())) == [round(nats, 2) for nats in turn["losses"]]
