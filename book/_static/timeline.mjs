@@ -43,7 +43,8 @@ class VinoTimeline extends HTMLElement {
     const title = element("span", "timeline-title", ...contents(system));
     const label = element("span", "timeline-family", name);
     const text = element("span", "", ...contents(gave));
-    const item = element("li", "", mark(this.families.indexOf(name)), title, label, text);
+    const shape = mark(this.families.indexOf(name));
+    const item = element("li", "", shape, title, " ", label, " ", text);
     Object.assign(item.dataset, { year: year.textContent.trim(), family: name });
     return item;
   }
