@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 import nbformat
-from nbformat.v4 import new_output
+from nbformat import NotebookNode
 from nbgrader import preprocessors
 from nbgrader.utils import is_grade, is_solution
 from sqlalchemy import make_url
@@ -117,8 +117,9 @@ def answer(cell, text):
 def outcome(title, reason):
     """Salida de una comprobación, la única que se guarda."""
     if not reason:
-        return new_output("stream", name="stdout", text=f"✔ {title}\n")
-    return new_output("error", ename="CheckFailed", evalue=reason, traceback=[f"✘ {title}", reason])
+        return NotebookNode(output_type="stream", name="stdout", text=f"✔ {title}\n")
+    shown = {"ename": "CheckFailed", "evalue": reason, "traceback": [f"✘ {title}", reason]}
+    return NotebookNode(output_type="error", **shown)
 
 
 def text_of(path, grade_id):

@@ -45,7 +45,7 @@ def write(course, source_path, graded, keep=KEPT):
         new = [Path(folder) / str(number) for number in range(len(pages))]
         for file, (target, page) in zip(new, pages.items(), strict=True):
             target.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(json.dumps(page, ensure_ascii=False, indent=1), encoding="utf-8")
+            file.write_text(json.dumps(page, ensure_ascii=False), encoding="utf-8")
         for file, target in zip(new, pages, strict=True):
             os.replace(file, target)
     for item in graded:
