@@ -62,7 +62,7 @@ PUBLIC = [
     ".gitignore",
 ]
 TEACHER_ONLY = re.compile(r"<!-- docente -->\n.*?<!-- /docente -->\n\n?", re.DOTALL)
-SHORT = 20  # caracteres: una línea más corta puede coincidir por azar y se busca con la siguiente
+SHORT = 40  # caracteres: una línea más corta puede coincidir por azar y se busca con la siguiente
 
 
 # --- Lo que no puede salir -----------------------------------------------------------------

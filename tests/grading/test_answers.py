@@ -1,132 +1,112 @@
-"""Las comprobaciones de la tarea 01 aceptan toda respuesta correcta y ninguna errónea."""
+"""Las comprobaciones de cada tarea aceptan toda respuesta correcta y ninguna errónea.
 
-import ast
-import importlib.util
-import inspect
-from pathlib import Path
+Es una muestra: benchmarks/grading_proof.py pasa el banco entero por el corrector aislado, con más
+semillas y con mutantes.
+"""
 
 import numpy as np
 import pytest
+from banks import (
+    STEMS,
+    assignment,
+    exercise_of,
+    failed,
+    mutants,
+    name_of,
+    submission_with,
+)
 
-from vinogpt.check import CheckFailed, Local, check
-from vinogpt.grading.notebook import cells_of, parameters, read_notebook
 from vinogpt.grading.score import grade_notebook
 
-ROOT = Path(__file__).resolve().parents[2]
-SOURCE = read_notebook(ROOT / "solutions" / "01_embeddings" / "01_embeddings.ipynb")
-CELLS = cells_of(SOURCE)
-CHECKS = [cell for cell in CELLS if cell.kind == "check"]
+
+def answers(kind):
+    """Cada respuesta `kind` de cada banco, con su tarea, como casos de pytest."""
+    return [
+        pytest.param(assignment(stem), answer, id=f"{stem}-{answer.__name__}")
+        for stem in STEMS
+        for answer in getattr(assignment(stem).bank, kind)
+    ]
 
 
-def load(path):
-    """El banco de respuestas como módulo: su nombre empieza por una cifra."""
-    spec = importlib.util.spec_from_file_location("answers", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture(params=STEMS)
+def task(request):
+    return assignment(request.param)
 
 
-BANK = load(ROOT / "tests" / "answers" / "01_embeddings.py")
-MODEL = {}  # las respuestas del original
-for cell in CELLS:
-    if cell.kind == "answer" or cell.id == "imports":
-        exec(cell.text, MODEL)
+def missed(task, answer, seed=0):
+    """Comprobaciones de su ejercicio que una respuesta no cumple."""
+    checks = task.exercises[exercise_of(task, name_of(answer))]
+    return failed(task, checks, {name_of(answer): answer}, seed)
 
 
-def name_of(answer):
-    return answer.__name__.split("__")[0]
+@pytest.mark.parametrize("task, answer", answers("RIGHT"))
+def test_right_answer_is_accepted_whatever_the_seed(task, answer):
+    assert [missed(task, answer, seed) for seed in range(3)] == [[]] * 3
 
 
-def exercise_of(answer):
-    """Todas las comprobaciones del ejercicio al que pertenece una respuesta."""
-    [exercise] = {cell.exercise for cell in CHECKS if name_of(answer) in parameters(cell.text)}
-    return [cell for cell in CHECKS if cell.exercise == exercise]
+@pytest.mark.parametrize("task, answer", answers("WRONG"))
+def test_wrong_answer_is_rejected(task, answer):
+    assert missed(task, answer), answer.reason
 
 
-def failed(cells, answers, seed=0):
-    """Identificadores de las comprobaciones que no se cumplen."""
-    home = Local({**MODEL, **answers}, seed)
-    names = []
-    for cell in cells:
-        try:
-            exec(cell.text, {"np": np, **MODEL, "check": lambda test: check(test, home)})
-        except CheckFailed:
-            names.append(cell.id)
-    return names
-
-
-def ids(answer):
-    return answer.__name__
-
-
-@pytest.mark.parametrize("answer", BANK.RIGHT, ids=ids)
-def test_right_answer_is_accepted_whatever_the_seed(answer):
-    checks = exercise_of(answer)
-    assert [failed(checks, {name_of(answer): answer}, seed) for seed in range(10)] == [[]] * 10
-
-
-@pytest.mark.parametrize("answer", BANK.WRONG, ids=ids)
-@pytest.mark.parametrize("seed", [0, 1])
-def test_wrong_answer_is_rejected(answer, seed):
-    assert failed(exercise_of(answer), {name_of(answer): answer}, seed), answer.reason
-
-
-def test_blank_fails_every_check():
+def test_blank_fails_every_check(task):
     def blank(*arguments):
         raise NotImplementedError
 
-    names = {name for cell in CHECKS for name in parameters(cell.text)}
-    assert failed(CHECKS, dict.fromkeys(names, blank)) == [cell.id for cell in CHECKS]
+    found = failed(task, task.checks, dict.fromkeys(task.model, blank))
+    assert found == [cell.id for cell in task.checks]
 
 
-def test_every_check_rejects_some_wrong_answer():
+def test_every_check_rejects_some_wrong_answer(task):
     useful = set()
-    for answer in BANK.WRONG:
-        useful.update(failed(exercise_of(answer), {name_of(answer): answer}))
-    assert [cell.id for cell in CHECKS if cell.id not in useful] == []
+    for answer in task.bank.WRONG:
+        useful.update(missed(task, answer))
+    assert [cell.id for cell in task.checks if cell.id not in useful] == []
 
 
-def test_every_exercise_has_enough_answers():
-    for answers, least in [(BANK.RIGHT, 4), (BANK.WRONG, 6)]:
-        found = [exercise_of(answer)[0].exercise for answer in answers]
-        assert min(found.count(cell.exercise) for cell in CHECKS) >= least
+def test_every_exercise_has_enough_answers(task):
+    for found, least in [(task.bank.RIGHT, 4), (task.bank.WRONG, 6)]:
+        exercises = [exercise_of(task, name_of(answer)) for answer in found]
+        assert min(exercises.count(name) for name in task.exercises) >= least
 
 
-# --- En otro proceso -------------------------------------------------------------------------
-
-SAMPLE = [
-    "word_tokens__findall",
-    "bpe_encode__recursive",
-    "masked_mean_gradient__dictionary",
-    "shifted_ppmi__dictionary",
-    "bpe_encode__one_pass",
-    "bpe_encode__mutates",
-    "masked_mean_gradient__per_position",
-    "shifted_ppmi__nan",
-]
+def test_mutant_is_one_small_change():
+    text = "def f(x):\n    if x > 1:\n        return -x\n    return x + 1"
+    found = [mutant for _, mutant in mutants(text)]
+    assert len(found) == len(set(found)) == 10
+    assert text.replace("x + 1", "x - 1") in found
+    assert text.replace("x > 1", "x >= 1") in found
+    assert text.replace("if x > 1", "if not x > 1") in found
+    assert text.replace("    if x > 1:\n        return -x", "    pass") in found
 
 
-def submission_with(answer):
-    """El original con una respuesta del banco en lugar de la suya."""
-    bank = inspect.getsource(BANK)
-    renamed = f"{name_of(answer)} = {answer.__name__}"
-    cells = []
-    for cell in SOURCE["cells"]:
-        if name_of(answer) in defined_in(cell):
-            cell = {**cell, "source": f"{cell['source']}\n\n{bank}\n\n{renamed}\n"}
-        cells.append(cell)
-    return {**SOURCE, "cells": cells}
+@pytest.mark.parametrize("groups", [1, 2, 6])
+def test_grouped_attention_is_the_layer_of_keras(groups):
+    import keras
+
+    task, rng = assignment("04_atencion"), np.random.default_rng(groups)
+    x, W_O = rng.normal(size=(7, 11)), rng.normal(size=(6 * 5, 11))
+    W_Q, W_K, W_V = (rng.normal(size=(11, n * 5)) / 3 for n in (6, groups, groups))
+    weights = [array.astype("float32") for array in (x, W_Q, W_K, W_V, W_O)]
+    ours = task.model["grouped_attention"](*weights, 6, groups)
+    assert np.allclose(ours, task.bank.keras_oracle(keras, *weights, 6, groups), atol=1e-4)
 
 
-def defined_in(cell):
-    if not cell["metadata"].get("nbgrader", {}).get("solution"):
-        return []
-    return [node.name for node in ast.parse(cell["source"]).body if hasattr(node, "name")]
+# --- En otro proceso ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", SAMPLE)
-def test_another_process_gives_the_same_verdict(name):
-    answer = getattr(BANK, name)
-    results = grade_notebook(submission_with(answer), SOURCE)
-    missed = {result.grade_id for result in results if result.reason}
-    assert missed == set(failed(CHECKS, {name_of(answer): answer}))
+def one_per_exercise():
+    """De cada ejercicio, una respuesta: por turno, una correcta y una errónea."""
+    for stem in STEMS:
+        task = assignment(stem)
+        for n, name in enumerate(task.exercises):
+            bank = task.bank.WRONG if n % 2 else task.bank.RIGHT
+            answer = next(a for a in bank if exercise_of(task, name_of(a)) == name)
+            yield pytest.param(task, answer, id=f"{stem}-{answer.__name__}")
+
+
+@pytest.mark.parametrize("task, answer", [*one_per_exercise()])
+def test_another_process_gives_the_same_verdict(task, answer):
+    results = grade_notebook(submission_with(task, answer), task.source)
+    found = {result.grade_id for result in results if result.reason}
+    assert found == set(failed(task, task.checks, {name_of(answer): answer}))

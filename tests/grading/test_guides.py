@@ -1,20 +1,19 @@
-"""Las tablas de puntos de la tarea y de la guía docente dicen lo que suman las celdas."""
+"""Las tablas de puntos de las tareas y de las guías dicen lo que suman las celdas."""
 
 import re
 
-from vinogpt.grading.notebook import cells_of, read_notebook
+import pytest
+from banks import ROOT, STEMS, assignment
 
 ROW = re.compile(r"^\| (\d\.\d [^|]+?) \| (\d+) \|", re.MULTILINE)
 
 
-def given(repo):
+def given(stem):
     """Puntos de cada ejercicio según sus celdas: {"1.1 Palabras…": 3}."""
-    source = read_notebook(repo / "solutions" / "01_embeddings" / "01_embeddings.ipynb")
     points = {}
-    for cell in cells_of(source):
-        if cell.kind == "check":
-            title = re.sub(r"^Ejercicio (\d\.\d)\.", r"\1", cell.exercise)
-            points[title] = points.get(title, 0) + cell.points
+    for cell in assignment(stem).checks:
+        title = re.sub(r"^Ejercicio (\d\.\d)\.", r"\1", cell.exercise)
+        points[title] = points.get(title, 0) + cell.points
     return points
 
 
@@ -22,17 +21,20 @@ def stated(text):
     return {title: float(points) for title, points in ROW.findall(text)}
 
 
-def test_teacher_guide_states_the_points_of_the_cells(repo):
-    guide = (repo / "book" / "guia_docente.md").read_text(encoding="utf-8")
-    assert stated(guide) == given(repo)
+def page(name):
+    return (ROOT / "book" / name).read_text(encoding="utf-8")
 
 
-def test_first_cell_states_the_points_of_the_cells(repo):
-    source = read_notebook(repo / "solutions" / "01_embeddings" / "01_embeddings.ipynb")
-    assert stated(source["cells"][0]["source"]) == given(repo)
+def test_teacher_page_states_the_points_of_the_cells():
+    assert stated(page("tareas.md")) == {k: v for stem in STEMS for k, v in given(stem).items()}
 
 
-def test_guides_state_the_total(repo):
-    total = sum(given(repo).values())
-    student = (repo / "book" / "guia_estudiante.md").read_text(encoding="utf-8")
-    assert f"{total:g} puntos" in student
+@pytest.mark.parametrize("stem", STEMS)
+def test_first_cell_states_the_points_of_the_cells(stem):
+    assert stated(assignment(stem).source["cells"][0]["source"]) == given(stem)
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_student_guide_states_the_total(stem):
+    total = f"{sum(given(stem).values()):g} puntos"
+    assert f"exercises/{stem}/{stem}.ipynb), {total}" in page("guia_estudiante.md")
