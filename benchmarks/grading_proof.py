@@ -32,10 +32,12 @@ SECONDS = 10  # de CPU: un mutante puede no terminar nunca
 def candidates(task, name):
     """Las respuestas a la función `name`: clase, descripción y texto de su celda."""
     bank = inspect.getsource(task.bank)
-    for kind, answers in [("right", task.bank.RIGHT), ("wrong", task.bank.WRONG[:WRONG])]:
-        for answer in answers:
-            if banks.name_of(answer) == name:
-                yield kind, answer.__name__, f"{bank}\n\n{name} = {answer.__name__}\n"
+    for kind, answers, most in [
+        ("right", task.bank.RIGHT, None),
+        ("wrong", task.bank.WRONG, WRONG),
+    ]:
+        for answer in [answer for answer in answers if banks.name_of(answer) == name][:most]:
+            yield kind, answer.__name__, f"{bank}\n\n{name} = {answer.__name__}\n"
     for change, text in banks.some_mutants(task, name, MUTANTS):
         yield "mutant", change, text
 
@@ -153,7 +155,7 @@ def main():
                 survivors.append(f"{stem}, {what}")
     figures = {
         "seeds": SEEDS,
-        "exercises": {f"{stem} {name}": dict(row) for (stem, name), row in table.items()},
+        "exercises": {name: dict(row) for (_, name), row in table.items()},
         "refused": refused,
         "survivors": survivors,
     }

@@ -31,6 +31,20 @@ Entregas hostiles son las que intentan obtener puntos, dañar a otros o escapar.
 maltratadas son honestas y correctas, pero llegan con metadatos perdidos, celdas repetidas o el \
 archivo cambiado de nombre. Un texto con guion intenta ejecutarse en el navegador de quien lee.
 """
+EXERCISES_INTRO = """
+## Las tareas
+
+¿Son justas las comprobaciones? Por el corrector aislado pasan respuestas correctas escritas de \
+maneras distintas, cada una con {seeds} semillas; respuestas con errores típicos, y mutantes de la \
+solución, con un solo cambio. La última columna cuenta cuántas de las erróneas darían por buenas \
+unos ejemplos fijos, los de las pruebas visibles, que es como se comprueba en otros cursos. Lo \
+mide `grading_proof.py`.
+
+"""
+EXERCISES_HEADER = (
+    "| Ejercicio | Correctas aceptadas | Erróneas rechazadas | Mutantes rechazados "
+    "| Erróneas y mutantes que pasan unos ejemplos fijos |\n|---|---|---|---|---|\n"
+)
 MODEL_INTRO = """
 ## El modelo
 
@@ -261,9 +275,33 @@ def table(goals):
     return HEADER + "".join(rows)
 
 
+def exercises(result):
+    """La sección de las tareas; nada si no se ha medido."""
+    if result is None:
+        return ""
+    rows = {name.removeprefix("Ejercicio "): row for name, row in result["exercises"].items()}
+    rows["**Todos**"] = {
+        key: sum(row.get(key, 0) for row in result["exercises"].values())
+        for key in {key for row in result["exercises"].values() for key in row}
+    }
+    lines = []
+    for name, row in rows.items():
+        right, wrong, mutants = (row.get(kind, 0) for kind in ("right", "wrong", "mutant"))
+        kept = right - row["right_rejected"]
+        passing = sum(
+            row[kind] - row[f"{kind}_rejected_by_examples"] for kind in ("wrong", "mutant")
+        )
+        lines.append(
+            f"| {name} | {kept} de {right} | {row['wrong_rejected']} de {wrong} "
+            f"| {row['mutant_rejected']} de {mutants} | {passing} de {wrong + mutants} |\n"
+        )
+    return EXERCISES_INTRO.format(seeds=result["seeds"]) + EXERCISES_HEADER + "".join(lines)
+
+
 def page():
     """El texto de la página."""
-    return INTRO + table(GRADING) + AFTER_GRADING + MODEL_INTRO + table(MODEL) + AFTER_MODEL
+    grading = INTRO + table(GRADING) + AFTER_GRADING + exercises(load("grading_proof"))
+    return grading + MODEL_INTRO + table(MODEL) + AFTER_MODEL
 
 
 if __name__ == "__main__":

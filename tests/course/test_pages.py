@@ -3,6 +3,7 @@
 import ast
 import doctest
 import json
+import math
 import re
 from statistics import mean
 
@@ -87,3 +88,18 @@ def test_broken_curves_of_chapter_05_are_those_measured(repo):
     turns = measured(repo, "training_curves")["turns"]
     for text, turn in zip(shown, turns, strict=True):
         assert list(map(float, text.split())) == [round(nats, 2) for nats in turn["losses"]]
+
+
+def test_real_reviews_of_chapter_05_are_those_measured(repo):
+    """Las tablas de la sección 5.15: pérdidas, muestras enteras y series repetidas."""
+    page = (repo / "book/05_gpt_de_vinos.ipynb").read_text(encoding="utf-8")
+    found, rows = measured(repo, "real_samples"), []
+    for turn in found["curve"]:
+        perplexity = float(f"{math.exp(turn['nats']):.3g}")
+        rows.append(f"| {turn['step']:,} | {turn['nats']:.2f} | {perplexity:,.0f} | *")
+    for sample in found["samples"]:
+        rows.append(f"| {sample['temperature']} | *{sample['text']}* |")
+    for group in found["repetition"].values():
+        share = math.floor(100 * group["copies"] + 0.5)
+        rows.append(f"| {group['median']:.0f} | {group['longest']} | {share} % |")
+    assert [row for row in rows if row not in page] == []

@@ -105,6 +105,15 @@ def test_chapter_links_to_itself_in_colab(repo, chapter):
     assert_colab_link(repo, chapter)
 
 
+def test_sections_of_a_chapter_are_numbered_in_order(chapter):
+    """Falta un número cuando se pierde una sección al editar."""
+    cells = nbformat.read(chapter, as_version=4).cells
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    found = re.findall(r"^## (\d+)\.(\d+) ", text, re.MULTILINE)
+    number = str(int(chapter.stem[:2]))
+    assert found == [(number, str(n)) for n in range(1, len(found) + 1)]
+
+
 def test_exercise_links_to_itself_in_colab(repo, exercise):
     assert_colab_link(repo, exercise)
 
