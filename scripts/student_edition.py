@@ -63,6 +63,7 @@ PUBLIC = [
 ]
 TEACHER_ONLY = re.compile(r"<!-- docente -->\n.*?<!-- /docente -->\n\n?", re.DOTALL)
 SHORT = 40  # caracteres: una línea más corta puede coincidir por azar y se busca con la siguiente
+PAIR = 30  # caracteres de la pareja; más cortas, también coincidirían
 
 
 # --- Lo que no puede salir -----------------------------------------------------------------
@@ -81,7 +82,7 @@ def secrets(root):
             lines = stripped(region).splitlines()
             found.update(line for line in lines if len(line) >= SHORT and line not in visible)
             pairs = ["\n".join(pair) for pair in pairwise(lines) if min(map(len, pair)) < SHORT]
-            found.update(pair for pair in pairs if len(pair) >= SHORT and pair not in visible)
+            found.update(pair for pair in pairs if len(pair) >= PAIR and pair not in visible)
     return found
 
 

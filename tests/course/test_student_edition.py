@@ -54,12 +54,12 @@ def text_of(content):
 
 
 def prose_of(page):
-    """El texto de una página; de un cuaderno, sus celdas de texto."""
+    """El texto de una página, sin código; de un cuaderno, sus celdas de texto."""
     text = page.read_text(encoding="utf-8")
-    if page.suffix != ".ipynb":
-        return text
-    cells = json.loads(text)["cells"]
-    return "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+    if page.suffix == ".ipynb":
+        cells = json.loads(text)["cells"]
+        text = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+    return re.sub(r"`[^`\n]*`", "", text)
 
 
 def secret_lines(source):

@@ -98,8 +98,9 @@ def with_text(task, name, change):
 
 
 def defined_in(cell):
-    """Las funciones que define una celda de respuesta; ninguna si es de otra clase."""
-    if not cell["metadata"].get("nbgrader", {}).get("solution"):
+    """Las funciones que define una celda de respuesta; ninguna si es de otra clase o de texto."""
+    answer = cell["metadata"].get("nbgrader", {}).get("solution")
+    if not answer or cell["cell_type"] != "code":
         return []
     return [node.name for node in ast.parse(cell["source"]).body if hasattr(node, "name")]
 
