@@ -45,24 +45,24 @@ def load(name):
 damaged = load("damaged")
 
 
-def write_class(place, keep, chosen):
+def write_class(place, keep, chosen, stem=STEM):
     """Escribe en `place` una entrega por variante, y la que no está estropeada, `clean`."""
-    books = [ROOT / folder / STEM / f"{STEM}.ipynb" for folder in ("exercises", "solutions")]
+    books = [ROOT / folder / stem / f"{stem}.ipynb" for folder in ("exercises", "solutions")]
     release, source = (json.loads(path.read_text(encoding="utf-8")) for path in books)
-    damaged.write_class(place, damaged.filled(release, source, keep), release, STEM)
+    damaged.write_class(place, damaged.filled(release, source, keep), release, stem)
     for folder in place.iterdir():
         if folder.name not in {"clean", *chosen}:
             shutil.rmtree(folder)
 
 
-def marks(course):
+def marks(course, stem=STEM):
     """Puntos de cada comprobación de cada estudiante, según la base de datos del curso."""
     from nbgrader.api import Gradebook
 
     with Gradebook(f"sqlite:///{course}/gradebook.db") as gradebook:
         return {
             done.student.id: {grade.name: grade.score for grade in done.notebooks[0].grades}
-            for done in gradebook.assignment_submissions(STEM)
+            for done in gradebook.assignment_submissions(stem)
             if done.notebooks
         }
 
@@ -81,17 +81,17 @@ def verdicts(found, chosen):
     return {name: verdict(found.get(name)) for name in chosen}
 
 
-def ours(keep, chosen):
+def ours(keep, chosen, stem=STEM):
     """Veredicto de cada variante con `grade`, y los puntos de la entrega sin estropear."""
     with tempfile.TemporaryDirectory() as folder:
         course = Path(folder)
         for name in ("solutions", "exercises"):
             shutil.copytree(ROOT / name, course / name)
-        write_class(course / "class", keep, chosen)
-        command = [sys.executable, "-m", "vinogpt", "grade", STEM, "--submitted", "class"]
+        write_class(course / "class", keep, chosen, stem)
+        command = [sys.executable, "-m", "vinogpt", "grade", stem, "--submitted", "class"]
         done = subprocess.run(command, cwd=course, capture_output=True, encoding="utf-8")
         assert done.returncode == 0, done.stdout + done.stderr
-        found = marks(course)
+        found = marks(course, stem)
         return verdicts(found, chosen), sum(found["clean"].values())
 
 

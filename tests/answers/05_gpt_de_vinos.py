@@ -639,7 +639,7 @@ def by_curve(run):
     return "bien" if end < middle else "tasa demasiado alta"
 
 
-@right
+@wrong("distingue los dos que bajan del límite solo por la curva")
 def diagnose__questions(run, log_probs):
     if not sums_to_one(run, log_probs):
         return "softmax en otro eje"
