@@ -107,6 +107,13 @@ def damaged(result):
     return told, result["variants"] >= 50 and equal == result["variants"]
 
 
+def damaged_all(result):
+    rows = result["assignments"].values()
+    equal = sum(row["counts"].get("equal", 0) for row in rows)
+    total = result["variants"] * len(rows)
+    return f"{equal} de {total} con la nota exacta, en {len(rows)} tareas", equal == total
+
+
 def whole_class(result):
     twice, different = result["checks"]["executed_twice"], result["alone"]["different"]
     told = (
@@ -202,6 +209,7 @@ def find(result, path):
 GRADING = [
     ("Entregas hostiles", "80 clases o más y ninguna consigue nada", "grading_hostile", hostile),
     ("Entregas maltratadas", "50 o más, todas con su nota", "grading_damaged", damaged),
+    ("Las mismas, en todas las tareas", "todas con su nota", "grading_damaged_all", damaged_all),
     ("Una clase de 1,000", "nada se pierde ni se repite", "grading_class", whole_class),
     ("Repetir con el equipo cargado", "100 veces, misma nota", "grading_repeat", repeat),
     ("Velocidad sin TensorFlow", "10 veces nbgrader", "grading_speed", speed("numpy", 10)),

@@ -90,6 +90,11 @@ def test_where_an_answer_is(parts, expected):
             "t = {}\nfor i in 'ab':\n    t[i] = 1\nt.update(c=2)",
         ),
         (
+            ["t = []\nfor i in 'ab':\n    t += [i]", "for i in [f(1)]:\n    print(i)"],
+            "t",
+            "t = []\nfor i in 'ab':\n    t += [i]",
+        ),
+        (
             ["@dec\ndef h(): pass\ndef dec(f): return f"],
             "h()",
             "@dec\ndef h(): pass\ndef dec(f): return f",

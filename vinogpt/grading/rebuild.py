@@ -189,7 +189,19 @@ def statements_of(cell):
     for (first, last), nodes in spans.items():
         text = "\n".join(code.split("\n")[first - 1 : last])
         binds, uses = names_in(text)
+        uses = uses.difference(*map(loop_names, nodes))
         yield Statement(cell.position, text, binds.union(*map(modified, nodes)), uses)
+
+
+def loop_names(node):
+    """Nombres que da el propio `for`: nadie más tiene que definirlos."""
+    if not isinstance(node, ast.For):
+        return set()
+    target, source = (
+        {name.id for name in ast.walk(part) if isinstance(name, ast.Name)}
+        for part in (node.target, node.iter)
+    )
+    return target - source
 
 
 def modified(node):
