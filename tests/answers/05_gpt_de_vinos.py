@@ -11,11 +11,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from vinogpt import grammar
 from vinogpt.attention import attention, feed_forward, layer_norm, multi_head, rotate
 from vinogpt.batches import pad_texts
 from vinogpt.corpus import split_reviews
-from vinogpt.ngrams import NGram, Uniform, absolute_discount, real_tokens
+from vinogpt.ngrams import NGram, absolute_discount, kneser_ney, real_tokens
 from vinogpt.tokenizer import TableTokenizer, by_frequency
 
 RIGHT, WRONG = [], []
@@ -1580,77 +1579,89 @@ def my_gpt__random(weights, pieces):
 # --- 5.6 train -------------------------------------------------------------------------------
 
 
-def read_all(batches):
-    """Todas las reseñas del presupuesto, en una matriz."""
-    found = []
-    while (ids := batches()) is not None:
-        found += ids.tolist()
-    return pad_texts(found, max(map(len, found)))
+def texts_within(batches, cost):
+    """Lee lotes mientras cost(tokens) lo permita: los textos, cada uno con su fin, en una lista."""
+    texts, tokens = [], 0
+    while cost(tokens) and (ids := batches()) is not None:
+        texts += [row[: row.index(0) + 1] for row in ids.tolist()]
+        tokens = sum(map(len, texts))
+    return texts
 
 
-def derive_threshold(seeds=3, tokens=100_000):
-    """De dónde sale el 0.7 del 5.6: la media de 1 y la parte que deja un trigrama.
+def as_rows(texts):
+    return pad_texts([text[:-1] for text in texts], max(map(len, texts)))
 
-    Se mide en partes de la brecha del bigrama, los dos con descuento absoluto y en gramáticas
-    nuevas.
-    """
-    ratios = []
-    for seed in range(seeds):
-        wine = grammar.load("en").redraw(seed, permute=True)
-        number = {word: i for i, word in enumerate(sorted(wine.vocabulary), 1)}
-        reviews = wine.sample(tokens // 53, seed=1)
-        fresh = wine.sample(60, seed=2)
-        both = [[number[word] for word in review] for review in reviews + fresh]
-        ids = pad_texts(both, max(map(len, both)) + 1).astype(int)
-        learned, new = ids[: len(reviews)], ids[len(reviews) :]
-        floor = -sum(sum(wine.log_probs(review)) for review in fresh)
-        gaps = []
-        for window in (1, 2):
-            model = NGram(learned, len(number) + 1, window, absolute_discount)
-            logs = np.take_along_axis(model.log_probs(new), new[..., None], axis=2)[..., 0]
-            gaps.append(-logs[real_tokens(new)].sum() - floor)
-        ratios.append(gaps[1] / gaps[0])
-    return (1 + max(ratios)) / 2
+
+def grams(texts, window):
+    """{(ventana, palabra): veces} con ventanas de 0 a `window` tokens."""
+    found = Counter()
+    for text in texts:
+        row = [0] * window + text
+        for t in range(window, len(row)):
+            found.update((tuple(row[t - k : t]), row[t]) for k in range(window + 1))
+    return found
+
+
+def read_grams(batches, budget, window):
+    """Los recuentos de los lotes que caben en el presupuesto."""
+    found, tokens = Counter(), 0
+    while (tokens + 1_300) * (len(found) + 1_300) < budget and (ids := batches()) is not None:
+        texts = [row[: row.index(0) + 1] for row in ids.tolist()]
+        found.update(grams(texts, window))
+        tokens += sum(map(len, texts))
+    return found
+
+
+def packaged(parameters, ids, V, window=2, smooth=absolute_discount):
+    """log q del n-grama del paquete. parameters: los textos seguidos, cada uno con su fin."""
+    ends = np.flatnonzero(parameters == 0) + 1
+    texts = [part.tolist() for part in np.split(parameters, ends)[:-1]]
+    return NGram(as_rows(texts), V, window, smooth).log_probs(ids)
+
+
+def text_model(batches, V, budget, **about):
+    """El texto leído como parámetros: con n tokens son n números, y cuestan n²."""
+    texts = texts_within(batches, lambda tokens: (tokens + 2_000) ** 2 < budget)
+    return [
+        np.concatenate([np.array(text, int) for text in texts]),
+        lambda parameters, ids: packaged(parameters, ids, V, **about),
+    ]
 
 
 @right
-def train__package_window_4(batches, V):
-    return NGram(read_all(batches), V, 4).log_probs
+def train__keeps_the_text(batches, V, budget):
+    return text_model(batches, V, budget)
 
 
 @right
-def train__package_trigram(batches, V):
-    return NGram(read_all(batches), V, 2, absolute_discount).log_probs
+def train__keeps_the_text_and_mixes(batches, V, budget):
+    parameters, _ = text_model(batches, V, budget)
+
+    def log_probs(parameters, ids):
+        models = packaged(parameters, ids, V, 3, kneser_ney), packaged(parameters, ids, V, 2)
+        return np.logaddexp(*models) - np.log(2)
+
+    return [parameters, log_probs]
 
 
-@right
-def train__fixed_weights(batches, V):
-    """Mezcla de trigrama, bigrama y unigrama con pesos fijos, en tablas."""
-    ids = read_all(batches)
-    tables = [Counter() for _ in range(4)]
-    totals = [Counter() for _ in range(4)]
-    for row in ids.tolist():
-        row = [0, 0, 0, *row[: row.index(0) + 1]]
-        for t in range(3, len(row)):
-            for k in range(4):
-                tables[k][(*row[t - k : t], row[t])] += 1
-                totals[k][tuple(row[t - k : t])] += 1
-    by_window = [{} for _ in range(4)]
-    for k, table in enumerate(tables):
-        for key, times in table.items():
-            by_window[k].setdefault(key[:-1], []).append((key[-1], times))
+def mixed(V, window):
+    """log_probs con pesos fijos: cada ventana cede según lo poco que se ha visto."""
 
-    def log_probs(ids):
+    def log_probs(counts, ids):
+        totals, after = Counter(), {}
+        for (past, word), times in counts.items():
+            totals[past] += times
+            after.setdefault(past, []).append((word, times))
         q = np.full((*ids.shape, V), 0.01 / V)
-        for b, row in enumerate(np.pad(ids, ((0, 0), (3, 0))).tolist()):
+        for b, row in enumerate(np.pad(ids, ((0, 0), (window, 0))).tolist()):
             for t in range(ids.shape[1]):
                 left = 0.99
-                for k in (3, 2, 1, 0):
-                    window = tuple(row[t + 3 - k : t + 3])
-                    if window in totals[k]:
-                        share = left * totals[k][window] / (totals[k][window] + 2) if k else left
-                        for word, times in by_window[k][window]:
-                            q[b, t, word] += share * times / totals[k][window]
+                for k in range(window, -1, -1):
+                    past = tuple(row[t + window - k : t + window])
+                    if past in totals:
+                        share = left * totals[past] / (totals[past] + 2) if k else left
+                        for word, times in after[past]:
+                            q[b, t, word] += share * times / totals[past]
                         left -= share
         return np.log(q)
 
@@ -1658,89 +1669,148 @@ def train__fixed_weights(batches, V):
 
 
 @right
-def train__mixture_of_windows(batches, V):
-    """La media, por tokens vistos, de dos n-gramas del paquete."""
-    ids = read_all(batches)
-    models = [NGram(ids, V, 4), NGram(ids, V, 2, absolute_discount)]
+def train__fixed_weights(batches, V, budget):
+    return [dict(read_grams(batches, budget, 2)), mixed(V, 2)]
 
-    def log_probs(ids):
-        return np.logaddexp(*(model.log_probs(ids) for model in models)) - np.log(2)
 
-    return log_probs
+@right
+def train__three_tokens(batches, V, budget):
+    return [dict(read_grams(batches, budget, 3)), mixed(V, 3)]
+
+
+@right
+def train__sorted_arrays(batches, V, budget):
+    """Claves y recuentos en arrays de enteros: dos números por recuento."""
+    found = read_grams(batches, budget / 2, 2)
+    keys = sorted((len(past), *past, *[0] * (2 - len(past)), word) for past, word in found)
+    packed = np.array([((k * V + a) * V + b) * V + word for k, a, b, word in keys])
+    times = np.array([found[key[1 : 1 + key[0]], key[3]] for key in keys], dtype="float32")
+
+    def log_probs(parameters, ids):
+        packed, times = parameters
+        keys = [(k // V**3, k // V**2 % V, k // V % V, k % V) for k in packed.tolist()]
+        counts = {
+            (key[1 : 1 + key[0]], key[3]): n for key, n in zip(keys, times.tolist(), strict=True)
+        }
+        return mixed(V, 2)(counts, ids)
+
+    return [[packed, times], log_probs]
+
+
+@right
+def train__rare_windows_dropped(batches, V, budget):
+    """Lee más y olvida las ventanas de dos tokens que solo se han visto una vez."""
+    found, kept, tokens = Counter(), {}, 0
+    while (tokens + 1_300) * (len(kept) + 1_300) < budget and (ids := batches()) is not None:
+        texts = [row[: row.index(0) + 1] for row in ids.tolist()]
+        found.update(grams(texts, 2))
+        tokens += sum(map(len, texts))
+        kept = {key: n for key, n in found.items() if n > 1 or len(key[0]) < 2}
+    return [kept, mixed(V, 2)]
 
 
 @wrong("un bigrama, aunque sea el mejor suavizado")
-def train__bigram(batches, V):
-    return NGram(read_all(batches), V, 1).log_probs
+def train__bigram(batches, V, budget):
+    return text_model(batches, V, budget, window=1, smooth=kneser_ney)
+
+
+@wrong("un bigrama que lee todo")
+def train__sparse_bigram(batches, V, budget):
+    return [dict(read_grams(batches, budget, 1)), mixed(V, 1)]
 
 
 @wrong("un unigrama")
-def train__unigram(batches, V):
-    return NGram(read_all(batches), V, 0).log_probs
+def train__unigram(batches, V, budget):
+    return [dict(read_grams(batches, budget, 0)), mixed(V, 0)]
 
 
 @wrong("reparte por igual")
-def train__uniform(batches, V):
-    read_all(batches)
-    return Uniform(V).log_probs
+def train__uniform(batches, V, budget):
+    return [[], lambda parameters, ids: np.full((*ids.shape, V), -np.log(V))]
 
 
-@wrong("no gasta el presupuesto")
-def train__few_batches(batches, V):
-    ids = np.vstack([np.pad(batches(), ((0, 0), (0, 120)))[:, :120] for _ in range(6)])
-    return NGram(ids, V, 4).log_probs
+@wrong("lee casi nada")
+def train__few_batches(batches, V, budget):
+    texts = texts_within(batches, lambda tokens: tokens < 5_000)
+    return [dict(grams(texts, 2)), mixed(V, 2)]
+
+
+@wrong("lee todos los lotes y lo guarda todo")
+def train__everything(batches, V, budget):
+    return [dict(grams(texts_within(batches, lambda tokens: True), 2)), mixed(V, 2)]
+
+
+@wrong("guarda además una tabla (V, V) de ceros")
+def train__dense(batches, V, budget):
+    counts = grams(texts_within(batches, lambda tokens: tokens < 40_000), 2)
+    return [[dict(counts), np.zeros((V, V))], lambda own, ids: mixed(V, 2)(own[0], ids)]
+
+
+@wrong("gasta siempre lo mismo, sin mirar el presupuesto")
+def train__fixed_spending(batches, V, budget):
+    return [dict(read_grams(batches, 1e9, 2)), mixed(V, 2)]
+
+
+@wrong("guarda lo aprendido fuera de los parámetros")
+def train__hidden_state(batches, V, budget):
+    counts = dict(grams(texts_within(batches, lambda tokens: True), 3))
+    return [[1.0], lambda parameters, ids: mixed(V, 3)(counts, ids)]
 
 
 @wrong("lee el token que predice")
-def train__reads_the_answer(batches, V):
-    model = NGram(read_all(batches), V, 2)
-
-    def log_probs(ids):
+def train__reads_the_answer(batches, V, budget):
+    def log_probs(parameters, ids):
         own = np.log(np.where(np.eye(V)[ids] > 0, 0.9, 0.1 / (V - 1)))
-        return np.logaddexp(own, model.log_probs(ids)) - np.log(2)
+        return np.logaddexp(own, mixed(V, 2)(parameters, ids)) - np.log(2)
 
-    return log_probs
+    return [dict(read_grams(batches, budget, 2)), log_probs]
 
 
 @wrong("mira el token siguiente")
-def train__reads_the_next(batches, V):
-    ids = read_all(batches)
-    model, back = NGram(ids, V, 2), np.ones((V, V))
-    np.add.at(back, (ids[:, 1:], ids[:, :-1]), 1)
-    back = np.log(back / back.sum(axis=1, keepdims=True))
-
-    def log_probs(ids):
+def train__reads_the_next(batches, V, budget):
+    def log_probs(parameters, ids):
+        back = np.ones((V, V))
+        for (past, word), times in parameters.items():
+            if len(past) == 1:
+                back[word, past[0]] += times
+        back = np.log(back / back.sum(axis=1, keepdims=True))
         after = np.pad(ids[:, 1:], ((0, 0), (0, 1)))
-        return log_softmax(model.log_probs(ids) + back[after])
+        return log_softmax(mixed(V, 2)(parameters, ids) + back[after])
 
-    return log_probs
+    return [dict(read_grams(batches, budget, 2)), log_probs]
 
 
 @wrong("probabilidades que suman más de 1")
-def train__not_normalised(batches, V):
-    model = NGram(read_all(batches), V, 2)
-    return lambda ids: np.minimum(model.log_probs(ids) + 1, 0)
+def train__not_normalised(batches, V, budget):
+    counts = dict(read_grams(batches, budget, 2))
+    return [counts, lambda own, ids: np.minimum(mixed(V, 2)(own, ids) + 1, 0)]
 
 
 @wrong("probabilidad 0 en lo que no ha visto")
-def train__no_smoothing(batches, V):
-    ids = read_all(batches)
-    pairs = np.zeros((V, V))
-    np.add.at(pairs, (np.pad(ids[:, :-1], ((0, 0), (1, 0))), ids), 1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logs = np.log(pairs / pairs.sum(axis=1, keepdims=True))
-    return lambda ids: logs[np.pad(ids[:, :-1], ((0, 0), (1, 0)))]
+def train__no_smoothing(batches, V, budget):
+    def log_probs(parameters, ids):
+        pairs = np.zeros((V, V))
+        for (past, word), times in parameters.items():
+            if len(past) == 1:
+                pairs[past[0], word] = times
+        with np.errstate(divide="ignore", invalid="ignore"):
+            logs = np.log(pairs / pairs.sum(axis=1, keepdims=True))
+        return logs[np.pad(ids[:, :-1], ((0, 0), (1, 0)))]
+
+    return [dict(read_grams(batches, budget, 1)), log_probs]
 
 
 @wrong("no desplaza: predice con el token que toca predecir")
-def train__no_shift(batches, V):
-    model = NGram(read_all(batches), V, 2)
-    return lambda ids: model.log_probs(np.pad(ids[:, 1:], ((0, 0), (0, 1))))
+def train__no_shift(batches, V, budget):
+    def log_probs(parameters, ids):
+        return mixed(V, 2)(parameters, np.pad(ids[:, 1:], ((0, 0), (0, 1))))
+
+    return [dict(read_grams(batches, budget, 2)), log_probs]
 
 
 @wrong("devuelve los recuentos")
-def train__counts(batches, V):
-    return np.bincount(read_all(batches).ravel(), minlength=V)
+def train__counts(batches, V, budget):
+    return dict(read_grams(batches, budget, 2))
 
 
 # --- 5.7 fine_tune ---------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from statistics import mean
 import pytest
 
 from vinogpt import grammar
+from vinogpt.training import RECIPES
 
 LINK = (
     r"<(https://doi\.org/[^>]+)>|(https://(?:doi\.org|arxiv\.org|aclanthology\.org)/[^\s)>\"\\\]]+)"
@@ -103,3 +104,17 @@ def test_real_reviews_of_chapter_05_are_those_measured(repo):
         share = math.floor(100 * group["copies"] + 0.5)
         rows.append(f"| {group['median']:.0f} | {group['longest']} | {share} % |")
     assert [row for row in rows if row not in page] == []
+
+
+def test_rates_of_the_recipes_are_the_best_measured(repo):
+    found = measured(repo, "baseline_rates")["best"]
+    for kind in ("lstm", "gru", "simple"):
+        assert found[kind]["best_rate"] == RECIPES[kind].learning_rate and found[kind]["inside"]
+
+
+def test_budget_of_exercise_5_6_is_the_one_measured(repo):
+    found = measured(repo, "training_budget")
+    page = (repo / "exercises/05_gpt_de_vinos/05_gpt_de_vinos.ipynb").read_text(encoding="utf-8")
+    assert f"la brecha no llegue a **{found['threshold']} veces**" in page
+    for window in found["windows"].values():
+        assert f"{window['parameters']:,} | {window['share']:.2g} |" in page
