@@ -17,6 +17,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -25,21 +26,20 @@ import numpy as np
 from vinogpt import evaluation
 from vinogpt.batches import corpus_batches, pad_texts
 from vinogpt.corpus import description, load_reviews, split_reviews
-from vinogpt.model import Config, build
+from vinogpt.model import PRESETS, build
 from vinogpt.ngrams import real_tokens
 from vinogpt.sampling import FastGenerator, temperature
 from vinogpt.tokenizer import WordTokenizer, split_words
-from vinogpt.training import Budget, Recipe, Trainer
+from vinogpt.training import RECIPES, Budget, Trainer
 
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "real_samples.json"
 QUICK = "--quick" in sys.argv
 UNFINISHED = ROOT / "_build" / ("real_samples_quick" if QUICK else "real_samples")
-WORDS, CONTEXT, RUN = 8_000, 128, 8  # vocabulario, ventana y palabras seguidas que se comparan
+WORDS, RUN = 8_000, 8  # vocabulario y palabras seguidas que se comparan
 STEPS, MARKS = (30, (15,)) if QUICK else (2_000, (100, 1_000))
 SAMPLES = 20 if QUICK else 200  # textos con los que se mide cuánto se repite
-CONFIG = Config(WORDS, CONTEXT, layers=4, heads=4, d=128, key_dim=32, ff=512, dropout=0.1)
-RECIPE = Recipe(32, (64, 88), learning_rate=3e-3, warmup=100, weight_decay=0.05)
+CONFIG, RECIPE = replace(PRESETS["reviews"], vocab_size=WORDS), RECIPES["reviews"]
 SPAIN = "wine review : spain : northern spain : tempranillo :"
 PROMPTS = [
     "wine review : us : california : pinot noir :",
@@ -84,7 +84,7 @@ class Wines:
     def write(self, prompts, value, seed=0):
         """La continuación de cada prompt, lista de palabras, a una temperatura."""
         ids = list(map(self.words.encode, prompts))
-        ids = self.writers[value].generate(ids, CONTEXT - 12, seed)
+        ids = self.writers[value].generate(ids, CONFIG.context - 12, seed)
         return [[self.known[i] for i in text] for text in ids]
 
     def fresh(self, prompt, value, seed):
@@ -105,7 +105,7 @@ class Wines:
 def train(wines, training, held_out):
     """Entrena y devuelve, en cada marca y al final, la pérdida y una muestra."""
     ids = list(map(wines.words.encode, training))
-    batches = corpus_batches(ids, RECIPE, CONTEXT, seed=1)
+    batches = corpus_batches(ids, RECIPE, CONFIG.context, seed=1)
     state, marks = UNFINISHED / "checkpoint.npz", UNFINISHED / "marks.json"
     trainer = Trainer(wines.model, batches, RECIPE, Budget(steps=STEPS), checkpoint=state)
     found = json.loads(marks.read_text(encoding="utf-8")) if marks.exists() else []
@@ -158,7 +158,8 @@ def main():
     reviews = load_reviews(reviews_file())
     training, validation, test = split_reviews(reviews, seed=1)
     wines = Wines(training)
-    ids = pad_texts(list(map(wines.words.encode, validation[: 60 if QUICK else 500])), CONTEXT)
+    held_out = validation[: 60 if QUICK else 500]
+    ids = pad_texts(list(map(wines.words.encode, held_out)), CONFIG.context)
     curve, spent = train(wines, training, ids)
     unknown = float((ids == 1).sum() / real_tokens(ids).sum())
     result = {

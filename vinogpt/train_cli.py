@@ -19,7 +19,7 @@ ABOUT = {
     "generate": "Escribe reseñas con un modelo, palabra a palabra.",
     "info": "Muestra las medidas de un modelo y cómo se entrenó.",
 }
-PRESETS = ("reference", "course", "large", "gpt_0", "gpt_1", "simple", "lstm", "gru")
+PRESETS = ("reference", "course", "reviews", "large", "gpt_0", "gpt_1", "simple", "lstm", "gru")
 BUNDLED = ("gpt", "gpt_0", "gpt_1", "lstm", "gru")
 WHERE = f"la carpeta del modelo o el nombre de uno del curso: {', '.join(BUNDLED)}"
 SECONDS = 60  # lo que se entrena si no se dice otra cosa
