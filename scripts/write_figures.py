@@ -74,7 +74,7 @@ En una GPU: no medido.
 
 **Las reseñas reales.** Se usan las 10,001 primeras filas del archivo de Kaggle: ocho décimas \
 partes para entrenar, una para validar y otra de reserva. El vocabulario sale solo de las de \
-entrenamiento. Los dos modelos predicen los mismos tokens, los 80 primeros de cada reseña de \
+entrenamiento. Los modelos predicen los mismos tokens, los 80 primeros de cada reseña de \
 validación. No encontramos otra cifra publicada de perplejidad en reseñas reservadas de este \
 archivo.
 
@@ -274,9 +274,9 @@ MODEL = [
     ("Bits por token del GPT / el límite, en reseñas comprimidas", "1.02 o menos", "compression",
      compressed),
     ("Pérdida en reseñas reales con 1/10 del tiempo, menos la de origen", "0 o menos",
-     "real_reviews", at_most(0, "tenth_of_the_time")),
+     "real_reviews", at_most(0, "over_reference", "reviews_tenth")),
     ("Pérdida en reseñas reales con el mismo tiempo, menos la de origen", "−0.2 o menos",
-     "real_reviews", at_most(-0.2, "same_time")),
+     "real_reviews", at_most(-0.2, "over_reference", "reviews")),
 ]  # fmt: skip
 
 
