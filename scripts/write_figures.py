@@ -70,6 +70,14 @@ de tokens la mejor es la de {window}, y deja una brecha de {gap:.3f}. Lo mide `b
 
 """
 AFTER_MODEL = """
+**Lo que no se cumple, y por qué.** Al cabo de un minuto la brecha del GPT todavía baja: le falta \
+tiempo, por poco. Que una reseña sea posible es más difícil de lo que sugiere la brecha, porque \
+tiene unos 60 tokens y basta uno imposible para perderla. Con 32 textos a la vez, casi cuatro de \
+cada cinco multiplicaciones son de la cabeza, que reparte la probabilidad entre 10,000 palabras, y \
+ahí la caché no ahorra nada. La ley de escala predice la mitad de la brecha que queda: con ocho \
+veces más tokens, el modelo pequeño ya no mejora al mismo ritmo, porque lo limita \
+su tamaño, y una recta no puede anunciar esa curva.
+
 En una GPU: no medido.
 
 **Las reseñas reales.** Se usan las 10,001 primeras filas del archivo de Kaggle: ocho décimas \
