@@ -50,10 +50,10 @@ MODEL_INTRO = """
 
 ¿Merece la pena este GPT frente a lo que usarías en su lugar? Se compara con los dos lados en el \
 mismo equipo de dos núcleos, con los mismos hilos y por turnos: cinco o más, cada uno con otra \
-semilla. Cada cifra es una razón de medianas con su intervalo del 95 % (*bootstrap*). El objetivo \
-se cumple si lo cumple el peor extremo. El tiempo incluye compilar, salvo donde se dice. La brecha \
-es lo que separa a un modelo del límite exacto de la gramática, en reseñas nuevas y contando solo \
-tokens reales.
+semilla; la ley de escala, con tres. Cada cifra es una razón de medianas con su intervalo del 95 % \
+(*bootstrap*). El objetivo se cumple si lo cumple el peor extremo. El tiempo incluye compilar, \
+salvo donde se dice. La brecha es lo que separa a un modelo del límite exacto de la gramática, en \
+reseñas nuevas y contando solo tokens reales.
 
 La *receta de origen* es la del capítulo 9 de [Foster (2023)](#ref-foster2023): un \
 bloque con la normalización al final, anchura 256, dos cabezas de 256, vocabulario de 10,000, \
@@ -70,13 +70,12 @@ de tokens la mejor es la de {window}, y deja una brecha de {gap:.3f}. Lo mide `b
 
 """
 AFTER_MODEL = """
-**Lo que no se cumple, y por qué.** Al cabo de un minuto la brecha del GPT todavía baja: le falta \
-tiempo, por poco. Que una reseña sea posible es más difícil de lo que sugiere la brecha, porque \
-tiene unos 60 tokens y basta uno imposible para perderla. Con 32 textos a la vez, casi cuatro de \
-cada cinco multiplicaciones son de la cabeza, que reparte la probabilidad entre 10,000 palabras, y \
-ahí la caché no ahorra nada. La ley de escala predice la mitad de la brecha que queda: con ocho \
-veces más tokens, el modelo pequeño ya no mejora al mismo ritmo, porque lo limita \
-su tamaño, y una recta no puede anunciar esa curva.
+**Lo que no se cumple.** Al cabo de un minuto la brecha del GPT todavía baja: le falta tiempo, por \
+poco. Que una reseña sea posible es más difícil de lo que sugiere la brecha, porque tiene unos 60 \
+tokens y basta uno imposible para perderla. Con 32 textos a la vez escribimos unas seis veces y \
+media más tokens por segundo que con uno, y harían falta casi siete; no hemos medido qué lo frena. \
+La ley de escala predice la mitad de la brecha que queda: con ocho veces más tokens, el modelo \
+pequeño ya no mejora al mismo ritmo. Quizá lo limita su tamaño; no lo hemos comprobado.
 
 En una GPU: no medido.
 
