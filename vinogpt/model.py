@@ -196,7 +196,7 @@ PRESETS = {
     "gpt_0": Config(753, 128, 0, 4, 64, 16, 256),
     "gpt_1": Config(753, 128, 1, 4, 64, 16, 256),
     # Para unas miles de reseñas reales, que se acaban, y dos núcleos.
-    "reviews": Config(10_000, 128, 4, 4, 128, 32, 512, 0.1),
+    "reviews": Config(10_000, 128, 2, 4, 128, 32, 512, 0.3, tied=True),
     # Para una GPU y todas las reseñas de Kaggle.
     "large": Config(10_000, 128, 6, 6, 384, 64, 1536, 0.1),
 }

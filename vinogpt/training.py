@@ -65,7 +65,7 @@ RECIPES = {
         count_padding=True,
     ),
     "course": Recipe(),
-    "reviews": Recipe(32, (64, 88), learning_rate=3e-3, warmup=100, weight_decay=0.05),
+    "reviews": Recipe(32, (64, 88), learning_rate=5e-3, weight_decay=0.3),
     "large": Recipe(64, learning_rate=1e-3, warmup=200, weight_decay=0.1),
     # El mismo GPT con menos bloques.
     "gpt_0": Recipe(),
