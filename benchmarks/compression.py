@@ -23,8 +23,8 @@ from vinogpt.batches import pad_texts
 from vinogpt.ngrams import NGram, real_tokens
 from vinogpt.runs import vocabulary_of
 
-REVIEWS, COUNTED = (1_000, 28_500) if FULL else (50, 5_000)
-GROUP = 250  # textos que se codifican a la vez
+REVIEWS, COUNTED = (400, 28_500) if FULL else (50, 5_000)
+GROUP = 200  # textos que se codifican a la vez
 WINDOW = 5  # la mejor según model_gap.py
 TOTAL = 1 << 30  # suma de las frecuencias enteras de un paso
 HALF, QUARTER = 1 << 47, 1 << 46  # el intervalo del codificador tiene 48 bits
@@ -98,33 +98,32 @@ def shared(low, high):
     return QUARTER if low >= QUARTER and high < 3 * QUARTER else None
 
 
-def steps(model, ids):
-    """Frecuencias de cada paso, (B, V + 1), según las columnas ya escritas en ``ids`` (B, T).
+def next_marks(model, ids, rows, t):
+    """Sumas acumuladas del token t de los textos ``rows``, (rows, V + 1), según los anteriores.
 
-    El modelo recibe la misma forma, y un 0 en lo que aún no se conoce, tanto al comprimir como al
-    descomprimir: hace las mismas cuentas, bit a bit.
+    El modelo recibe lo mismo al comprimir y al descomprimir: hace las mismas cuentas, bit a bit.
     """
-    for t in range(ids.shape[1]):
-        known = np.pad(ids[:, :t], ((0, 0), (0, 1)))
-        yield t, frequencies(np.asarray(model.log_probs(known))[:, t])
+    known = np.pad(ids[rows, :t], ((0, 0), (0, 1)))
+    return frequencies(np.asarray(model.log_probs(known))[:, t])
 
 
 def compress(model, ids):
     """Los bits de un grupo de textos, (B, T), que se escriben por columnas."""
     coder, real = Encoder(), real_tokens(ids)
-    for t, marks in steps(model, ids):
-        for b in np.flatnonzero(real[:, t]):
-            coder.write(int(marks[b, ids[b, t]]), int(marks[b, ids[b, t] + 1]))
+    for t in range(ids.shape[1]):
+        if len(rows := np.flatnonzero(real[:, t])):
+            for b, marks in zip(rows, next_marks(model, ids, rows, t), strict=True):
+                coder.write(int(marks[ids[b, t]]), int(marks[ids[b, t] + 1]))
     return coder.finish()
 
 
 def decompress(model, bits, shape):
     """Los ids (B, T) que escribió ``compress``."""
     coder, ids, going = Decoder(bits), np.zeros(shape, "int32"), np.ones(shape[0], bool)
-    for t, marks in steps(model, ids):
-        for b in np.flatnonzero(going):
-            ids[b, t] = coder.read(marks[b])
-        going &= ids[:, t] != 0
+    for t in range(shape[1]):
+        if len(rows := np.flatnonzero(going)):
+            ids[rows, t] = list(map(coder.read, next_marks(model, ids, rows, t)))
+            going &= ids[:, t] != 0
     return ids
 
 

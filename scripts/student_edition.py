@@ -28,6 +28,7 @@ PRIVATE = [
     "solutions/*",
     "tests/*",
     "benchmarks/grading_*",
+    "scripts/cifras.md",
     "scripts/demo_class.py",
     "scripts/generate_exercises.py",
     "scripts/student_edition.py",
