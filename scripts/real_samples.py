@@ -16,6 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import json
 import re
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -178,6 +179,7 @@ def main():
     print(text)
     if not QUICK:
         RESULT.write_text(text + "\n", encoding="utf-8")
+    shutil.rmtree(UNFINISHED)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,10 @@ RECIPES = {
     "reference": "de origen", "course": "`course`, la de la gramática", "reviews": "`reviews`",
     "reviews_tenth": "`reviews`, la décima parte del tiempo",
 }  # fmt: skip
+REVIEWS_HEADER = (
+    "| Receta | Millones de parámetros | Épocas | Pérdida en reseñas leídas | Pérdida en nuevas "
+    "| Perplejidad |\n|---|---|---|---|---|---|\n"
+)
 EXERCISES_HEADER = (
     "| Ejercicio | Correctas aceptadas | Erróneas rechazadas | Mutantes rechazados "
     "| Erróneas y mutantes que pasan unos ejemplos fijos |\n|---|---|---|---|---|\n"
@@ -280,14 +284,18 @@ def reviews(result):
     def middle(who, what):
         return median(turn[who][what] for turn in result["turns"])
 
-    lines = []
+    lines = [REVIEWS_HEADER]
     for who, name in RECIPES.items():
         seen, unseen = middle(who, "nats_training"), middle(who, "nats")
         lines.append(
             f"| {name} | {middle(who, 'parameters') / 1e6:.1f} | {middle(who, 'epochs'):.1f} "
             f"| {seen:.2f} | {unseen:.2f} | {math.exp(unseen):.1f} |\n"
         )
-    return {"minutes": f"{middle('reference', 'seconds') / 60:.1f}", "reviews": "".join(lines)}
+    return {
+        "minutes": f"{middle('reference', 'seconds') / 60:.0f}", "reviews": "".join(lines),
+        "epochs": f"{middle('course', 'epochs'):.0f}",
+        "training": f"{result['reviews']['train']:,}",
+    }  # fmt: skip
 
 
 def page():
