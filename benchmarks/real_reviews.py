@@ -71,7 +71,10 @@ def nats(model, ids=HELD_OUT):
 
 
 def time_to(goal, model, kept):
-    """Los segundos de los primeros pesos de ``kept`` con pérdida ``goal`` o menor."""
+    """Los segundos de los primeros pesos de ``kept`` con pérdida ``goal`` o menor.
+
+    Busca por mitades: supone que, una vez alcanzada, no se vuelve a perder.
+    """
 
     def reached(moment):
         model.set_weights(moment[1])

@@ -295,7 +295,12 @@ def reviews(result):
         "minutes": f"{middle('reference', 'seconds') / 60:.0f}", "reviews": "".join(lines),
         "epochs": f"{middle('course', 'epochs'):.0f}",
         "training": f"{result['reviews']['train']:,}",
+        "reached": f"{100 * result['time_to_reference']['median']:.0f}",
+        "gain": f"{-result['over_reference']['reviews']['median']:g}",
     }  # fmt: skip
+
+
+SECTIONS = {"grading_proof": exercises, "baseline_rates": rates, "real_reviews": reviews}
 
 
 def page():
@@ -305,9 +310,6 @@ def page():
         values |= tell(result) if (result := load(name)) else {}
     template = TEMPLATE.read_text(encoding="utf-8")
     return template.format_map(defaultdict(lambda: "(no medido)", values))
-
-
-SECTIONS = {"grading_proof": exercises, "baseline_rates": rates, "real_reviews": reviews}
 
 
 if __name__ == "__main__":
