@@ -27,7 +27,7 @@ from vinogpt.ngrams import NGram, Uniform, real_tokens
 from vinogpt.tokenizer import WordTokenizer
 
 KINDS = ("course", "lstm", "gru", "simple")
-RATES = (0.002, 0.004, 0.008, 0.016, 0.032)  # la mejor tiene que quedar dentro, no en un extremo
+RATES = (0.002, 0.004, 0.008, 0.016, 0.032, 0.064)  # la mejor queda dentro, no en un extremo
 SEEDS = (1, 2, 3, 4, 5)
 RUNS = [(kind, rate, seed) for seed in SEEDS for kind in KINDS for rate in RATES]
 STEPS, HELD_OUT = (1_500, 1_000) if FULL else (60, 60)

@@ -8,6 +8,8 @@ los mismos números dan los mismos ids en Python, compilado o en otro lenguaje.
 mismo con un GPT: muchos textos a la vez, con caché y en un bucle compilado.
 """
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
@@ -20,12 +22,26 @@ from vinogpt.model import END, START, empty_cache
 def draw(weights, u):
     """Elige cada id en proporción a su peso. weights: (…, V) no negativos; u: (…) -> ids (…).
 
-    Los pesos puestos en fila forman una regla; u dice en qué punto de la regla cae un dardo.
+    Los pesos puestos en fila forman una regla; u dice en qué punto de la regla cae un dardo. Para
+    no recorrer los V, se parte en unos √V tramos iguales: primero el tramo y, dentro, el id.
     """
-    marks = ops.cumsum(weights, axis=-1)
-    u = ops.minimum(ops.cast(u, marks.dtype), 1 - 2**-24)  # en float32, menor que 1
-    beyond = ops.logical_and(marks > ops.expand_dims(u, -1) * marks[..., -1:], weights > 0)
-    return ops.argmax(ops.cast(beyond, "int32"), axis=-1)
+    *rows, V = weights.shape
+    size = math.ceil(math.sqrt(V))
+    padding = [(0, 0)] * len(rows) + [(0, size * size - V)]
+    parts = ops.reshape(ops.pad(weights, padding), (*rows, size, size))
+    lengths = ops.sum(parts, axis=-1)
+    i, rest = land(lengths, ops.cast(u, lengths.dtype) * ops.sum(lengths, axis=-1))
+    j, _ = land(ops.take_along_axis(parts, i[..., None, None], axis=-2)[..., 0, :], rest)
+    return i * size + j
+
+
+def land(lengths, point):
+    """En qué trozo de la regla cae cada punto y a qué distancia de su comienzo. (…, N), (…)."""
+    marks = ops.cumsum(lengths, axis=-1)
+    point = ops.minimum(point, marks[..., -1] * (1 - 2**-24))[..., None]  # aunque se redondee
+    i = ops.argmax(ops.logical_and(marks > point, lengths > 0), axis=-1)[..., None]
+    rest = point - ops.take_along_axis(marks - lengths, i, axis=-1)
+    return i[..., 0], rest[..., 0]
 
 
 def greedy(logits, u):

@@ -980,14 +980,14 @@ def halves(start, stop, body, state):
 
 def samplers_of_package():
     """`vinogpt.sampling` sin cargar Keras: sus muestreadores, con NumPy en lugar de `keras.ops`."""
-    kept = ("cumsum", "minimum", "logical_and", "expand_dims", "argmax", "where", "sum", "max")
-    ops = {name: getattr(np, name) for name in (*kept, "zeros_like")}
+    kept = ("argmax", "cumsum", "logical_and", "max", "minimum", "pad", "reshape", "sum")
+    ops = {name: getattr(np, name) for name in (*kept, "take_along_axis", "where", "zeros_like")}
     ops |= {"softmax": softmax, "fori_loop": halves, "cast": np.asarray}
     ops["top_k"] = lambda x, k: (np.sort(x, axis=-1)[..., ::-1][..., :k], None)
-    found = {"ops": SimpleNamespace(**ops)}
+    found = {"ops": SimpleNamespace(**ops), "math": math}
     source = Path(find_spec("vinogpt.sampling").origin).read_text(encoding="utf-8")
     for node in ast.parse(source).body:
-        if getattr(node, "name", "") in ("draw", "greedy", "temperature", "top_k", "top_p"):
+        if getattr(node, "name", "") in ("draw", "land", "greedy", "temperature", "top_k", "top_p"):
             exec(ast.unparse(node), found)
     return SimpleNamespace(**found)
 

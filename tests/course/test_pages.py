@@ -106,10 +106,11 @@ def test_real_reviews_of_chapter_05_are_those_measured(repo):
     assert [row for row in rows if row not in page] == []
 
 
-def test_rates_of_the_recipes_are_the_best_measured(repo):
-    found = measured(repo, "baseline_rates")["best"]
-    for kind in ("lstm", "gru", "simple"):
-        assert found[kind]["best_rate"] == RECIPES[kind].learning_rate and found[kind]["inside"]
+@pytest.mark.parametrize("kind", ["lstm", "gru", "simple"])
+def test_rate_of_a_recipe_is_the_best_measured_or_ties_with_it(repo, kind):
+    found = measured(repo, "baseline_rates")["best"][kind]
+    assert found["by_rate"][str(RECIPES[kind].learning_rate)] < 1.01 * found["gap"]
+    assert found["inside"]
 
 
 def test_budget_of_exercise_5_6_is_the_one_measured(repo):

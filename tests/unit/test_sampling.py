@@ -84,6 +84,15 @@ def test_draw_never_takes_a_word_without_weight():
     assert np.asarray(draw(weights, np.array([0, 0.6, 0.7, 1 - 1e-12]))).tolist() == [1, 1, 3, 3]
 
 
+@pytest.mark.parametrize("V", [1, 2, 9, 10, 753])
+def test_draw_lands_where_the_whole_ruler_says(V):
+    rng = np.random.default_rng(V)
+    weights, u = rng.random((2, 100, V)) * (rng.random(V) < 0.7) + 1e-9, rng.random((2, 100))
+    marks = weights.cumsum(axis=-1)
+    expected = (marks <= u[..., None] * marks[..., -1:]).sum(axis=-1)
+    assert np.asarray(draw(weights, u)).tolist() == expected.tolist()
+
+
 class Counting:
     """Tras cada número va el siguiente; tras el 5, el fin."""
 
