@@ -41,7 +41,6 @@ EPOCHS = 5 if FULL else 0.1
 TRAINING, VALIDATION, _ = split_reviews(real_reviews(), SPLIT_SEED)
 VOCABULARY = vocabulary_of("real", TRAINING)
 IDS = [WordTokenizer(VOCABULARY).encode(text) for text in TRAINING]
-TURNS = 4  # cada uno, unos 24 minutos con dos núcleos
 WIDTH, MANY = PRESETS["reference"].context, None if FULL else 50
 HELD_OUT = pad_texts([WordTokenizer(VOCABULARY).encode(text) for text in VALIDATION[:MANY]], WIDTH)
 SEEN = pad_texts(IDS[: len(HELD_OUT)], WIDTH)
@@ -99,7 +98,7 @@ def measure(seed):
 
 
 def main():
-    turns = take_turns("real_reviews", measure, TURNS)
+    turns = take_turns("real_reviews", measure)
     losses = {who: [turn[who]["nats"] for turn in turns] for who in turns[0]}
     reached = [turn["reviews"]["seconds_to_reference"] for turn in turns]
     publish("real_reviews", {

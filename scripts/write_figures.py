@@ -300,7 +300,28 @@ def reviews(result):
     }  # fmt: skip
 
 
-SECTIONS = {"grading_proof": exercises, "baseline_rates": rates, "real_reviews": reviews}
+def scaling(result):
+    """Cuánto cae la brecha en los entrenamientos de la ley y de ahí al grande; medianas."""
+
+    def exponent(start, end):
+        return median(
+            -math.log(turn[end]["gap"] / turn[start]["gap"])
+            / math.log(turn[end]["tokens"] / turn[start]["tokens"])
+            for turn in result["turns"]
+        )
+
+    first, *_, last, _ = (f"{run['steps']:,}" for run in result["turns"][0])
+    return {
+        "first": first, "last": last, "near": f"{exponent(0, -2):.2f}",
+        "far": f"{exponent(-2, -1):.2f}",
+        "share": f"{100 * result['predicted_over_measured']['median']:.0f}",
+    }  # fmt: skip
+
+
+SECTIONS = {
+    "grading_proof": exercises, "baseline_rates": rates, "real_reviews": reviews,
+    "scaling_law": scaling,
+}  # fmt: skip
 
 
 def page():
