@@ -9,7 +9,7 @@ compara con un entrenamiento de ocho veces más tokens que el mayor. Con el mism
 más tokens son ocho veces más cálculo.
 
 Entrena con Muon (Jordan y otros, 2024, https://kellerjordan.github.io/posts/muon/) las matrices de
-los bloques: con AdamW, que en los entrenamientos cortos queda más lejos, la recta predice aún menos.
+los bloques: con AdamW, que en los cortos queda más lejos, la recta predice aún menos.
 """
 
 import os
