@@ -23,7 +23,7 @@ def draw(weights, u):
     """Elige cada id en proporción a su peso. weights: (…, V) no negativos; u: (…) -> ids (…).
 
     Los pesos puestos en fila forman una regla; u dice en qué punto de la regla cae un dardo. Para
-    no recorrer los V, se parte en unos √V tramos iguales: primero el tramo y, dentro, el id.
+    no marcar los V, se parte en unos √V tramos iguales: primero el tramo y, dentro, el id.
     """
     *rows, V = weights.shape
     size = math.ceil(math.sqrt(V))
